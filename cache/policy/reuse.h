@@ -1,0 +1,32 @@
+// May this stored response answer this request now? RFC 9111 sections 4, 4.2.4 and 5.2.1. Pure.
+#pragma once
+
+#include "cache/http/directives.h"
+#include "cache/policy/meta.h"
+#include "cache/policy/outcome.h"
+
+namespace larder::policy {
+
+enum class Reuse : std::uint8_t {
+  Fresh,     // answer from the store
+  Stale,     // answer from the store although stale: the client allowed it (max-stale)
+  Validate,  // ask the origin whether it still holds (or fetch anew when it has no validator)
+};
+
+struct ReuseVerdict {
+  Reuse reuse = Reuse::Validate;
+  Reason reason = Reason::None;
+};
+
+// The stored response already matches by key and Vary. only-if-cached is the caller's: a verdict of Validate then means
+// 504 (section 5.2.1.7).
+ReuseVerdict reuse(const http::RequestDirectives& asked, const Meta& meta, http::Time now);
+
+// May the verdict "Validate, it has expired" be answered with the stale response at once while it is validated in the
+// background (RFC 5861 section 3)? Never when the client or must-revalidate asked for validation.
+bool may_serve_while_revalidating(const http::RequestDirectives& asked, const Meta& meta, http::Time now);
+
+// May a stale response be served because the origin failed (RFC 5861 section 4; must-revalidate forbids it)?
+bool may_serve_on_error(const http::RequestDirectives& asked, const Meta& meta, http::Time now);
+
+}  // namespace larder::policy

@@ -1,0 +1,121 @@
+#include "cache/policy/storable.h"
+
+#include "cache/http/text.h"
+#include "cache/policy/validation.h"
+#include "cache/policy/vary.h"
+
+namespace larder::policy {
+namespace {
+
+using http::FieldName;
+
+constexpr StoreVerdict refuse(Reason reason) {
+  return {false, reason};
+}
+
+// The statuses whose caching rules Larder knows and follows (RFC 9111 section 5.2.2.3): all final ones of RFC 9110 that
+// may be stored at all.
+bool is_understood(unsigned status) {
+  return status >= 200 && !http::reason_phrase(status).empty();
+}
+
+// Answers to this one request or connection rather than to what the URI names: another request must not get them. 428,
+// 429, 431 and 511 must not be stored by RFC 6585; 412, 416 and 417 answer fields that are no part of the key; 407,
+// 408, 421, 425 and 426 are about the connection and the client on it.
+bool answers_one_request(unsigned status) {
+  switch (status) {
+    case 407:
+    case 408:
+    case 412:
+    case 416:
+    case 417:
+    case 421:
+    case 425:
+    case 426:
+    case 428:
+    case 429:
+    case 431:
+    case 511:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Errors that a hostile request may provoke for a URI that is fine for others ("CPDoS"): never kept on a guess.
+bool is_provokable_error(unsigned status) {
+  return status == 400 || status == 413 || status == 414 || status >= 500;
+}
+
+Reason status_forbids(unsigned status, const http::ResponseDirectives& said) {
+  if (status < 200) return Reason::NotFinal;
+  if (status == 206) return Reason::Partial;
+  if (status == 304) return Reason::NotModifiedForClient;
+  if (answers_one_request(status)) return Reason::StatusNotStorable;
+  if (said.must_understand && !is_understood(status)) return Reason::StatusNotUnderstood;
+  return Reason::None;
+}
+
+// RFC 9111 section 3: what the two sides say against it.
+Reason directives_forbid(const http::RequestHead& request, const http::ResponseHead& response,
+                         const http::ResponseDirectives& said) {
+  // With must-understand, no-store is meant for caches that do not understand the status (section 5.2.2.3).
+  if (said.no_store && !said.must_understand) return Reason::NoStore;
+  // private="..." forbids only the listed fields; Larder keeps a response whole or not at all.
+  if (said.is_private || !said.private_fields.empty()) return Reason::Private;
+  const bool shared_anyway = said.is_public || said.must_revalidate || said.s_maxage.has_value();
+  if (http::has(request.fields, FieldName::Authorization) && !shared_anyway) return Reason::Authorization;
+  if (varies_on_everything(response.fields)) return Reason::VaryStar;
+  return Reason::None;
+}
+
+bool is_explicit(LifetimeSource source) {
+  return source == LifetimeSource::SMaxage || source == LifetimeSource::MaxAge || source == LifetimeSource::Expires;
+}
+
+bool is_some(const std::optional<http::Seconds>& s) {
+  return s && *s > http::Seconds(0);
+}
+
+// Where nobody said how long, or for whom, a response is kept only when its status allows a guess (section 3) and none
+// of the dangers of guessing is in sight: a provoked error, or a cookie that was meant for one client.
+bool may_guess(const http::ResponseHead& response) {
+  return is_heuristically_cacheable(response.status) && !is_provokable_error(response.status) &&
+         !http::has(response.fields, FieldName::SetCookie);
+}
+
+// Whether keeping it can ever save anything: it is fresh for a while, may be served stale, or can be validated. With no
+// lifetime given, only a 200 is worth a question to the origin at each use: conditions are evaluated for no other
+// status (RFC 9110 section 13.2.1).
+bool is_worth_storing(const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta) {
+  const bool is_said = is_explicit(meta.source);
+  if (!is_said && !said.is_public && !may_guess(response)) return false;
+  const bool can_validate = (is_said || response.status == 200) && validators(response.fields).any();
+  if (meta.no_cache) return can_validate;
+  return can_validate || meta.freshness_lifetime > http::Seconds(0) || is_some(meta.stale_while_revalidate) ||
+         is_some(meta.stale_if_error);
+}
+
+bool is_too_large(http::FieldSpan fields, const Rules& rules) {
+  const auto text = http::value_of(fields, FieldName::ContentLength);
+  if (!text) return false;
+  const auto length = http::parse_digits(*text);
+  return length && *length > rules.max_object;
+}
+
+}  // namespace
+
+StoreVerdict storable(const http::RequestHead& request, const http::RequestDirectives& asked, bool has_body,
+                      const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta,
+                      const Rules& rules) {
+  if (request.method != http::Method::Get) return refuse(Reason::MethodNotStorable);
+  if (has_body) return refuse(Reason::RequestBody);
+  if (asked.no_store) return refuse(Reason::RequestNoStore);
+  if (const Reason r = status_forbids(response.status, said); r != Reason::None) return refuse(r);
+  if (const Reason r = directives_forbid(request, response, said); r != Reason::None) return refuse(r);
+  if (!is_worth_storing(response, said, meta)) return refuse(Reason::NoFreshness);
+  if (is_too_large(response.fields, rules)) return refuse(Reason::TooLarge);
+  return {true, Reason::Stored};
+}
+
+}  // namespace larder::policy
