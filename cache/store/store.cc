@@ -1,0 +1,280 @@
+#include "cache/store/store.h"
+
+#include <xxhash.h>
+
+#include <random>
+
+#include "cache/policy/vary.h"
+
+namespace larder::store {
+namespace {
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+constexpr std::size_t kFirstBuckets = 64;
+
+}  // namespace
+
+Store::Store(std::uint64_t capacity) : capacity_(capacity), seed_(random_seed()) {
+  for (Shard& shard : shards_) shard.buckets.resize(kFirstBuckets, nullptr);
+}
+
+Store::~Store() {
+  for (Shard& shard : shards_) {
+    for (Object* object : shard.buckets) {
+      while (object != nullptr) {
+        Object* next = object->hash_next_;
+        object->drop_owner();
+        object = next;
+      }
+    }
+  }
+}
+
+std::uint64_t Store::hash(std::string_view key) const { return XXH3_64bits_withSeed(key.data(), key.size(), seed_); }
+
+void Store::unlink_lru(Shard& shard, Object& object) {
+  (object.lru_newer_ != nullptr ? object.lru_newer_->lru_older_ : shard.newest) = object.lru_older_;
+  (object.lru_older_ != nullptr ? object.lru_older_->lru_newer_ : shard.oldest) = object.lru_newer_;
+  object.lru_newer_ = nullptr;
+  object.lru_older_ = nullptr;
+  shard.oldest_tick.store(shard.oldest != nullptr ? shard.oldest->touched_ : UINT64_MAX, std::memory_order_relaxed);
+}
+
+void Store::link_newest(Shard& shard, Object& object, Tick now) {
+  object.touched_ = now;
+  object.lru_older_ = shard.newest;
+  (shard.newest != nullptr ? shard.newest->lru_newer_ : shard.oldest) = &object;
+  shard.newest = &object;
+  shard.oldest_tick.store(shard.oldest->touched_, std::memory_order_relaxed);
+}
+
+void Store::grow(Shard& shard) {
+  std::vector<Object*> old(shard.buckets.size() * 2, nullptr);
+  old.swap(shard.buckets);
+  for (Object* object : old) {
+    // Variants of a key stay in their order, newest first: append to the new chains.
+    while (object != nullptr) {
+      Object* next = object->hash_next_;
+      object->hash_next_ = nullptr;
+      Object** end = &shard.buckets[bucket_of(shard, object->hash_)];
+      while (*end != nullptr) end = &(*end)->hash_next_;
+      *end = object;
+      object = next;
+    }
+  }
+}
+
+void Store::insert(Shard& shard, Object& object, Tick now) {
+  if (shard.size >= shard.buckets.size()) grow(shard);
+  Object*& bucket = shard.buckets[bucket_of(shard, object.hash_)];
+  object.add_owner();
+  object.hash_next_ = bucket;
+  bucket = &object;
+  ++shard.size;
+  link_newest(shard, object, now);
+  objects_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Ref<Object> Store::take_out(Shard& shard, Object& object) {
+  Object** at = &shard.buckets[bucket_of(shard, object.hash_)];
+  while (*at != &object) at = &(*at)->hash_next_;
+  *at = object.hash_next_;
+  object.hash_next_ = nullptr;
+  --shard.size;
+  unlink_lru(shard, object);
+  objects_.fetch_sub(1, std::memory_order_relaxed);
+  used_.fetch_sub(object.charged_, std::memory_order_relaxed);
+  object.charged_ = 0;
+  Ref<Object> taken(&object);
+  object.drop_owner();  // the index's count; `taken` holds another
+  return taken;
+}
+
+Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now) {
+  Shard& shard = shard_of(hash);
+  Found found;
+  const std::lock_guard lock(shard.mutex);
+  for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = object->hash_next_) {
+    if (object->hash_ != hash || object->key_ != key) continue;
+    if (!policy::vary_matches(object->head_->vary, request)) {
+      found.other_variants = true;
+      continue;
+    }
+    if (shard.newest != object) {
+      unlink_lru(shard, *object);
+      link_newest(shard, *object, now);
+    } else {
+      object->touched_ = now;
+    }
+    found.object = Ref<Object>(object);
+    break;
+  }
+  return found;
+}
+
+Ref<Object> Store::join_or_lead(const Ref<Object>& mine, http::FieldSpan request) {
+  Shard& shard = shard_of(mine->hash_);
+  const std::lock_guard lock(shard.mutex);
+  const auto [begin, end] = shard.flights.equal_range(mine->hash_);
+  for (auto it = begin; it != end; ++it) {
+    Object& flight = *it->second;
+    if (flight.key_ != mine->key_ || !flight.is_joinable() || flight.is_doomed()) continue;
+    const Head* head = flight.head();
+    if (head != nullptr && !(head->shareable && policy::vary_matches(head->vary, request))) continue;
+    return it->second;
+  }
+  shard.flights.emplace(mine->hash_, mine);
+  return mine;
+}
+
+void Store::lead(const Ref<Object>& mine) {
+  mine->keep_to_oneself();
+  Shard& shard = shard_of(mine->hash_);
+  const std::lock_guard lock(shard.mutex);
+  shard.flights.emplace(mine->hash_, mine);
+}
+
+void Store::drop_flight(Shard& shard, const Object& object) {
+  const auto [begin, end] = shard.flights.equal_range(object.hash_);
+  for (auto it = begin; it != end; ++it) {
+    if (it->second.get() != &object) continue;
+    shard.flights.erase(it);
+    return;
+  }
+}
+
+void Store::leave(const Object& object) {
+  Shard& shard = shard_of(object.hash_);
+  const std::lock_guard lock(shard.mutex);
+  drop_flight(shard, object);
+}
+
+void Store::replace_variants(Shard& shard, const Object& object, std::vector<Ref<Object>>& dropped) {
+  std::size_t variants = 0;
+  Object* next = nullptr;
+  for (Object* other = shard.buckets[bucket_of(shard, object.hash_)]; other != nullptr; other = next) {
+    next = other->hash_next_;
+    if (other->hash_ != object.hash_ || other->key_ != object.key_) continue;
+    if (other->head_->vary == object.head_->vary || ++variants >= kMostVariants) dropped.push_back(take_out(shard, *other));
+  }
+}
+
+bool Store::commit(const Ref<Object>& object, Tick now) {
+  Shard& shard = shard_of(object->hash_);
+  std::vector<Ref<Object>> dropped;
+  bool indexed = false;
+  const std::uint64_t cost = sizeof(Object) + object->key_.capacity() + object->head_->footprint() + object->body_->footprint();
+  object->release_budget();  // the charge below takes over
+  {
+    const std::lock_guard lock(shard.mutex);
+    drop_flight(shard, *object);
+    if (!object->is_doomed() && cost <= capacity_) {
+      replace_variants(shard, *object, dropped);
+      object->charged_ = cost;
+      used_.fetch_add(cost, std::memory_order_relaxed);
+      insert(shard, *object, now);
+      indexed = true;
+    }
+  }
+  make_room();
+  return indexed;
+}
+
+bool Store::is_known_unshareable(std::uint64_t hash) {
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  return shard.unshareable[hash % kHints] == hash;
+}
+
+void Store::remember_unshareable(std::uint64_t hash, bool unshareable) {
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  std::uint64_t& hint = shard.unshareable[hash % kHints];
+  if (unshareable) {
+    hint = hash;
+  } else if (hint == hash) {
+    hint = 0;
+  }
+}
+
+std::size_t Store::invalidate(std::string_view key, std::uint64_t hash) {
+  Shard& shard = shard_of(hash);
+  std::vector<Ref<Object>> dropped;
+  const std::lock_guard lock(shard.mutex);
+  Object* next = nullptr;
+  for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = next) {
+    next = object->hash_next_;
+    if (object->hash_ == hash && object->key_ == key) dropped.push_back(take_out(shard, *object));
+  }
+  const auto [begin, end] = shard.flights.equal_range(hash);
+  for (auto it = begin; it != end;) {
+    if (it->second->key_ == key) {
+      it->second->doom();
+      dropped.push_back(it->second);
+      it = shard.flights.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  return dropped.size();
+}
+
+void Store::remove(const Object& object) {
+  Shard& shard = shard_of(object.hash_);
+  Ref<Object> dropped;
+  const std::lock_guard lock(shard.mutex);
+  for (Object* other = shard.buckets[bucket_of(shard, object.hash_)]; other != nullptr; other = other->hash_next_) {
+    if (other != &object) continue;
+    dropped = take_out(shard, *other);
+    return;
+  }
+}
+
+bool Store::reserve(std::uint64_t bytes) {
+  if (reserved_.fetch_add(bytes, std::memory_order_relaxed) + bytes > capacity_ / 2) {
+    reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+    return false;
+  }
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+  if (make_room()) return true;
+  release(bytes);
+  return false;
+}
+
+void Store::release(std::uint64_t bytes) {
+  reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  used_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+bool Store::make_room() {
+  while (used_.load(std::memory_order_relaxed) > capacity_) {
+    // The shard whose least recently used object is the oldest of all: so the shards together behave as one LRU.
+    Shard* where = nullptr;
+    Tick oldest = UINT64_MAX;
+    for (Shard& shard : shards_) {
+      const Tick tick = shard.oldest_tick.load(std::memory_order_relaxed);
+      if (tick < oldest) {
+        oldest = tick;
+        where = &shard;
+      }
+    }
+    if (where == nullptr) return false;
+    Ref<Object> evicted;
+    const std::lock_guard lock(where->mutex);
+    if (where->oldest == nullptr) continue;
+    evicted = take_out(*where, *where->oldest);
+    evictions_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return true;
+}
+
+Store::Stats Store::stats() const {
+  return {objects_.load(std::memory_order_relaxed), used_.load(std::memory_order_relaxed),
+          evictions_.load(std::memory_order_relaxed), capacity_};
+}
+
+}  // namespace larder::store

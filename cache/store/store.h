@@ -1,0 +1,111 @@
+// What is kept in memory: an index of Complete objects with LRU eviction by bytes, and the flights (objects being filled) that
+// other requests may join. Shared by all workers: sharded by key hash, one short mutex per shard; no lock is held across a
+// system call, a callback or a destructor of an Object.
+//
+// Lock order: a shard's mutex is a leaf. An Object's mutex may be held when reserve()/release() is called.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cache/http/fields.h"
+#include "cache/store/object.h"
+
+namespace larder::store {
+
+// Steady milliseconds, for the LRU's order.
+using Tick = std::uint64_t;
+
+class Store {
+ public:
+  explicit Store(std::uint64_t capacity);  // bytes; 0: nothing is ever kept
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // Seeded at start-up, so that no client can aim for one shard or bucket.
+  [[nodiscard]] std::uint64_t hash(std::string_view key) const;
+
+  struct Found {
+    Ref<Object> object;    // Complete, and selected by Vary; null when there is none
+    bool other_variants = false;  // the URI is known, but no stored response has this request's selecting fields
+  };
+  // The newest matching variant; makes it the most recently used.
+  Found lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now);
+
+  // A flight for this request that may be joined (its head unknown yet, or shareable and selected by Vary); otherwise
+  // `mine` becomes a flight and is returned.
+  Ref<Object> join_or_lead(const Ref<Object>& mine, http::FieldSpan request);
+  // `mine` becomes a flight that nobody joins, so that an invalidation meanwhile reaches it.
+  void lead(const Ref<Object>& mine);
+  // The flight is over: failed, not shareable, or not kept after all. Harmless for others.
+  void leave(const Object& object);
+  // A Complete, kept, shareable object replaces the stored one of the same key and Vary selection; ends the flight.
+  // Not done for a doomed one. False when it was not indexed.
+  bool commit(const Ref<Object>& object, Tick now);
+
+  // Responses of this key were not shareable lately: do not make requests wait for each other.
+  [[nodiscard]] bool is_known_unshareable(std::uint64_t hash);
+  void remember_unshareable(std::uint64_t hash, bool unshareable);
+
+  // Removes all variants and dooms the flights of the key. How many were removed.
+  std::size_t invalidate(std::string_view key, std::uint64_t hash);
+  // Removes that very object, if it is still indexed.
+  void remove(const Object& object);
+
+  // Bytes for a body being filled. False: no room may be made (then nothing was taken). Fills may hold half the capacity.
+  bool reserve(std::uint64_t bytes);
+  void release(std::uint64_t bytes);
+  // The largest body that may be kept.
+  [[nodiscard]] std::uint64_t largest() const { return capacity_ / 2; }
+
+  struct Stats {
+    std::uint64_t objects = 0, bytes = 0, evictions = 0, capacity = 0;
+  };
+  [[nodiscard]] Stats stats() const;
+
+ private:
+  static constexpr std::size_t kShards = 32;
+  static constexpr std::size_t kHints = 512;
+  static constexpr std::size_t kMostVariants = 64;
+
+  struct Shard {
+    std::mutex mutex;
+    std::vector<Object*> buckets;   // owned: one count each
+    std::size_t size = 0;
+    Object* newest = nullptr;
+    Object* oldest = nullptr;
+    std::unordered_multimap<std::uint64_t, Ref<Object>> flights;
+    std::array<std::uint64_t, kHints> unshareable{};
+    std::atomic<Tick> oldest_tick{UINT64_MAX};  // read without the lock to choose where to evict
+  };
+
+  Shard& shard_of(std::uint64_t hash) { return shards_[hash >> 59]; }
+  static std::size_t bucket_of(const Shard& shard, std::uint64_t hash) { return hash & (shard.buckets.size() - 1); }
+  static void unlink_lru(Shard& shard, Object& object);
+  static void link_newest(Shard& shard, Object& object, Tick now);
+  static void grow(Shard& shard);
+  void insert(Shard& shard, Object& object, Tick now);
+  // Takes it out of the shard; the caller drops the returned count after unlocking.
+  Ref<Object> take_out(Shard& shard, Object& object);
+  void drop_flight(Shard& shard, const Object& object);
+  // Removes `same variant` objects of the key and the oldest variants past kMostVariants.
+  void replace_variants(Shard& shard, const Object& object, std::vector<Ref<Object>>& dropped);
+  // Evicts until at least `bytes` fit under the capacity; false when there is nothing left to evict.
+  bool make_room();
+
+  const std::uint64_t capacity_;
+  const std::uint64_t seed_;
+  std::array<Shard, kShards> shards_;
+  std::atomic<std::uint64_t> used_{0};      // indexed and reserved bytes
+  std::atomic<std::uint64_t> reserved_{0};  // of fills
+  std::atomic<std::uint64_t> objects_{0};
+  std::atomic<std::uint64_t> evictions_{0};
+};
+
+}  // namespace larder::store
