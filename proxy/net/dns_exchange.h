@@ -1,0 +1,71 @@
+// One question put to the DNS servers, until one of them answers. Loop's thread only.
+//
+// Why not evdns: the packaged libevent 2.1.12 knows no EDNS and no TCP (a truncated reply is a failure), takes SERVFAIL
+// for a time-out and then for a dead server, probes dead servers with other people's names, and asks for ever from one
+// source port (RFC 5452 section 9.2). Here every exchange has sockets, and so source ports, of its own.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "proxy/net/address.h"
+#include "proxy/net/dns_message.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/resolver.h"
+
+namespace larder::net {
+
+// The servers of one resolver, shared by its exchanges.
+struct DnsServers {
+  std::vector<Address> addresses;          // never empty
+  std::size_t preferred = 0;               // the one that answered last is asked first
+  std::chrono::milliseconds retry{2'000};  // until the next server is asked, or the same once more
+};
+
+struct DnsAnswer {
+  DnsError error = DnsError::None;
+  std::vector<Address> addresses;
+  std::optional<std::chrono::seconds> ttl;
+};
+
+class DnsExchange {
+ public:
+  using Callback = std::function<void(DnsAnswer)>;
+
+  // Asks the preferred server, then the others in turn, over and over. There is no end to this but an answer, or
+  // ServerFailure when every server has refused or failed: the owner sets the limit. The callback comes at most once,
+  // never inside this call, and may destroy the exchange.
+  DnsExchange(Loop& loop, std::shared_ptr<DnsServers> servers, DnsQuestion question, Callback callback);
+  ~DnsExchange();
+  DnsExchange(const DnsExchange&) = delete;
+  DnsExchange& operator=(const DnsExchange&) = delete;
+
+ private:
+  struct Link;
+
+  void send_next();
+  bool send_udp(Link& link);
+  bool start_tcp(Link& link);
+  void on_udp(Link& link);
+  void on_tcp_connected(Link& link);
+  void on_tcp_readable(Link& link);
+  // These may end the exchange and with it this object: nothing may follow them.
+  void take(Link& link, DnsReply reply);
+  void give_up(Link& link);
+  void finish(DnsAnswer answer);
+
+  Loop& loop_;
+  std::shared_ptr<DnsServers> servers_;
+  DnsQuestion question_;
+  Callback callback_;
+  std::vector<std::unique_ptr<Link>> links_;  // one for each server, in servers_' order
+  std::size_t next_;
+  std::optional<DnsReply> truncated_;  // what UDP gave, should TCP fail
+  Timer retry_;
+};
+
+}  // namespace larder::net
