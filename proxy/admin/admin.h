@@ -1,0 +1,65 @@
+// The operator's port: metrics for Prometheus, health for a supervisor, and a page that leads to both.
+//
+// GET and HEAD only, origin-form targets only: this port is no proxy. It has a loop of its own (given from outside), so
+// that a slow scrape delays no client of the proxy, and it drives Exposition::tick. That loop's thread only,
+// construction and destruction included (or before run() and after it).
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "cache/http/message.h"
+#include "metrics/exposition.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/loop.h"
+
+namespace larder::admin {
+
+struct Options {
+  std::string version;
+  std::function<bool()> healthy;             // false while draining; called on the loop's thread
+  std::size_t connections = 256;             // further ones are closed at once
+  std::chrono::milliseconds header{10'000};  // from a request's first byte (or the accept) to its head's last
+  std::chrono::milliseconds idle{120'000};   // between requests: longer than any usual scrape interval
+  std::chrono::milliseconds write{10'000};   // for the peer to take some bytes of an answer
+};
+
+// What a request is answered, but for the fields that all answers share.
+struct Answer {
+  unsigned status = 200;
+  std::string_view type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+class Connection;
+
+class Admin {
+ public:
+  // `listening` comes from net::listen_on. `exposition` must outlive the Admin.
+  Admin(net::Loop& loop, net::Fd listening, metrics::Exposition& exposition, Options options);
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  [[nodiscard]] const net::Address& address() const { return listener_.address(); }
+  [[nodiscard]] std::size_t connections() const { return connections_.size(); }
+
+ private:
+  friend class Connection;
+  [[nodiscard]] Answer answer(const http::RequestHead& head) const;
+  void on_accept(net::Fd fd);
+  void on_tick();
+  void remove(Connection& connection);  // destroys it at the end of this turn
+
+  net::Loop& loop_;
+  metrics::Exposition& exposition_;
+  const Options options_;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
+  net::Timer ticker_;
+  net::Listener listener_;
+};
+
+}  // namespace larder::admin

@@ -1,0 +1,177 @@
+// The last steps of a Transaction: what the client is sent.
+#include <algorithm>
+
+#include "cache/http/text.h"
+#include "cache/policy/validation.h"
+#include "proxy/client/connection.h"
+#include "proxy/client/transaction.h"
+#include "proxy/client/worker.h"
+#include "proxy/wire/chunked.h"
+#include "proxy/wire/serialise.h"
+
+namespace larder::client {
+namespace {
+
+constexpr std::size_t kPiece = 256 * 1024;  // bytes of a body queued at once
+
+}  // namespace
+
+using policy::Forward;
+using policy::Result;
+
+Next Transaction::deliver() {
+  if (!head_sent_) start_response();
+  if (!has_body_out_) {
+    reader_.reset();
+    return go(kFinish);
+  }
+  return deliver_body();
+}
+
+bool Transaction::is_bodiless(unsigned status) const { return http::is_bodiless(head_.method, status); }
+
+void Transaction::start_response() {
+  const store::Head& head = *object_->head();
+  const bool own_condition_sent = result_ == Result::Miss || result_ == Result::Pass;
+  if (!own_condition_sent && policy::has_cache_condition(head_.fields)) {
+    http::FieldList stored;
+    head.parse_fields(stored);
+    const auto condition = policy::evaluate(head_, head.status, stored, head.meta, worker_.loop().wall());
+    if (condition == policy::Condition::NotModified) {
+      write_not_modified(head);
+      return;
+    }
+  }
+  write_head(head);
+}
+
+void Transaction::write_head(const store::Head& head) {
+  status_ = head.status;
+  has_body_out_ = !is_bodiless(head.status);
+  std::string& out = connection_.output().text();
+  out += head.block;
+  append_framing(out, head);
+  append_age(out, head);
+  append_common(out);
+  out += "\r\n";
+  connection_.output().note_text();
+  head_sent_ = true;
+}
+
+void Transaction::write_not_modified(const store::Head& head) {
+  status_ = 304;
+  has_body_out_ = false;
+  http::FieldList stored;
+  head.parse_fields(stored);
+  std::string& out = connection_.output().text();
+  wire::append_status_line(out, 304, http::reason_phrase(304));
+  for (const auto& field : stored) {
+    if (policy::belongs_into_304(field.id)) wire::append_field(out, field.name, field.value);
+  }
+  append_age(out, head);
+  append_common(out);
+  out += "\r\n";
+  connection_.output().note_text();
+  head_sent_ = true;
+}
+
+void Transaction::append_age(std::string& out, const store::Head& head) const {
+  // RFC 9111 section 5.1: a stored response carries its age; a passing one only what it came with.
+  if (!from_cache_ && head.meta.age_value == http::Seconds{0}) return;
+  out += "Age: ";
+  http::append_number(out, static_cast<std::uint64_t>(policy::current_age(head.meta, worker_.loop().wall()).count()));
+  out += "\r\n";
+}
+
+void Transaction::append_framing(std::string& out, const store::Head& head) {
+  std::optional<std::uint64_t> length = head.length;
+  if (object_->state() == store::Object::State::Complete && has_body_out_) length = object_->size();
+  if (length && head.status != 204 && head.status != 304) {
+    out += "Content-Length: ";
+    http::append_number(out, *length);
+    out += "\r\n";
+    return;
+  }
+  if (!has_body_out_) return;
+  if (head_.minor == 1) {
+    chunked_ = true;
+    out += "Transfer-Encoding: chunked\r\n";
+  } else {
+    close_delimited_ = true;
+    connection_.close_after();
+  }
+}
+
+void Transaction::append_via(std::string& out) const { out.append("Via: 1.1 ").append(worker_.shared().via).append("\r\n"); }
+
+void Transaction::append_cache_status(std::string& out) const {
+  out += "Cache-Status: larder";
+  if (result_ == Result::Hit) {
+    out += "; hit";
+  } else if (result_ == Result::Stale) {
+    out += "; hit; ttl=";
+    const auto ttl = policy::ttl(object_->head()->meta, worker_.loop().wall()).count();
+    if (ttl < 0) out.push_back('-');
+    http::append_number(out, static_cast<std::uint64_t>(ttl < 0 ? -ttl : ttl));
+  } else if (forward_ != Forward::None) {
+    out.append("; fwd=").append(policy::to_string(forward_));
+    const store::Head* head = object_ ? object_->head() : nullptr;
+    if (head != nullptr && head->validated) {
+      out += "; fwd-status=304";
+    } else if (head != nullptr && !collapsed_ && head->shareable && head->store_reason == policy::Reason::Stored) {
+      out += "; stored";
+    }
+    if (collapsed_) out += "; collapsed";
+  }
+  if (!error_.empty()) out.append("; detail=").append(error_);
+  out += "\r\n";
+}
+
+void Transaction::append_common(std::string& out) {
+  append_via(out);
+  if (!is_local_) append_cache_status(out);
+  if (worker_.is_draining()) connection_.close_after();
+  if (connection_.will_close()) {
+    out += "Connection: close\r\n";
+  } else if (head_.minor == 0) {
+    out += "Connection: keep-alive\r\n";
+  }
+}
+
+Next Transaction::deliver_body() {
+  while (true) {
+    if (connection_.is_output_full()) {
+      connection_.flush();
+      if (connection_.is_output_full()) return Next::Suspend;  // on_writable resumes
+    }
+    store::Piece piece;
+    switch (reader_->next(kPiece, piece)) {
+      case store::Reader::Status::Ready:
+        body_sent_ += piece.bytes.size();
+        if (chunked_) {
+          wire::append_chunk_start(connection_.output().text(), piece.bytes.size());
+          connection_.output().note_text();
+        }
+        connection_.output().append(std::move(piece));
+        if (chunked_) connection_.output().append(wire::kChunkEnd);
+        break;
+      case store::Reader::Status::Wait:
+        connection_.flush();
+        return Next::Suspend;
+      case store::Reader::Status::End:
+        if (chunked_) {
+          connection_.output().append("0\r\n");
+          connection_.output().append(object_->trailers());
+          connection_.output().append("\r\n");
+        }
+        return go(kFinish);
+      case store::Reader::Status::Failed:
+        result_ = Result::Error;
+        error_ = object_->failure().type;
+        connection_.cut(close_delimited_);
+        return go(kFinish);
+    }
+  }
+}
+
+}  // namespace larder::client

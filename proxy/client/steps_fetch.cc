@@ -1,0 +1,143 @@
+// The steps of a Transaction that need an origin: fetch and validate.
+#include "cache/policy/reuse.h"
+#include "cache/policy/validation.h"
+#include "cache/policy/vary.h"
+#include "proxy/client/connection.h"
+#include "proxy/client/transaction.h"
+#include "proxy/client/worker.h"
+
+namespace larder::client {
+
+using policy::Forward;
+using policy::Reason;
+using policy::Result;
+
+Next Transaction::fetch() { return fetch_for(nullptr); }
+
+Next Transaction::validate() { return fetch_for(stale_); }
+
+Next Transaction::fetch_for(const store::Ref<store::Object>& stale) {
+  if (!reader_) start_fetch(stale);
+  pass_interims();
+  switch (reader_->await_head()) {
+    case store::Reader::Status::Wait:
+      connection_.flush();
+      return Next::Suspend;
+    case store::Reader::Status::Failed:
+      return on_fetch_failed(stale);
+    default:
+      return on_head_known(stale);
+  }
+}
+
+bool Transaction::may_store() const {
+  return head_.method == http::Method::Get && forward_ != Forward::Bypass && !asked_.no_store;
+}
+
+void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
+  own();
+  store::Store& store = worker_.shared().store;
+  const bool keeps = may_store();
+  auto mine = store::make_ref<store::Object>(keeps ? key_ : std::string(), keeps ? hash_ : 0);
+  mine->set_budget(&store);
+  object_ = mine;
+  if (keeps) {
+    // A condition of the client's own travels with the request when nothing is stored: its answer is for this client.
+    const bool is_own_condition = !stale && policy::has_cache_condition(head_.fields);
+    if (alone_ || asked_.no_cache || is_own_condition || store.is_known_unshareable(hash_)) {
+      store.lead(mine);
+    } else {
+      object_ = store.join_or_lead(mine, head_.fields);
+    }
+  }
+  if (waker_) waker_->mute();
+  waker_ = std::make_shared<origin::LoopWaker>(worker_.loop(), [this] { connection_.resume(); });
+  reader_.emplace(object_, waker_);
+  collapsed_ = object_ != mine;
+  if (collapsed_) {
+    if (!reader_->is_late()) return;
+    reader_.reset();
+    alone_ = true;
+    start_fetch(stale);  // once: alone_ leads
+    return;
+  }
+  origin::FetchOrder order;
+  order.request = request_;
+  order.object = mine;
+  order.validate = stale;
+  order.may_dial = dial_filter();
+  order.may_store = keeps;
+  if (request_->has_body) {
+    const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
+    const auto length = chunked ? std::nullopt : std::optional(framing_.length);
+    body_ = std::make_shared<origin::RequestBody>(length, static_cast<std::size_t>(worker_.config().limits.stream_window));
+    order.body = body_;
+    connection_.read_body_into(body_, framing_);
+  } else if (head_.minor == 1 && http::has(head_.fields, http::FieldName::Upgrade) &&
+             http::list_contains(head_.fields, http::FieldName::Connection, "upgrade")) {
+    alive_ = std::make_shared<char>();
+    order.on_switch = [this, alive = std::weak_ptr<char>(alive_)](origin::Switched switched) {
+      if (!alive.expired()) on_switch(std::move(switched));
+    };
+  }
+  worker_.origin().start(std::move(order));
+}
+
+void Transaction::pass_interims() {
+  std::string head;
+  while (reader_->next_interim(head)) {
+    if (head_.minor == 1) connection_.output().append(head);  // RFC 9110 section 15.2: not to HTTP/1.0
+  }
+}
+
+// What a response that another request brought must be to answer this one as well.
+bool Transaction::may_follow(const store::Head& head) const {
+  if (!head.shareable || !policy::vary_matches(head.vary, head_.fields)) return false;
+  if (head.restricted && !connection_.peer().is_loopback()) return false;
+  return policy::reuse(asked_, head.meta, worker_.loop().wall()).reuse != policy::Reuse::Validate;
+}
+
+Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
+  const store::Head& head = *object_->head();
+  origin_ = head.origin;
+  if (collapsed_ && !may_follow(head)) {
+    stop_reading();
+    alone_ = true;
+    return Next::More;  // the same step again, now for itself
+  }
+  if (collapsed_) {
+    result_ = Result::Collapsed;
+  } else if (head.validated) {
+    result_ = Result::Revalidated;
+    from_cache_ = true;
+  } else {
+    result_ = forward_ == Forward::Method || forward_ == Forward::Bypass ? Result::Pass : Result::Miss;
+    if (reason_ == Reason::NotStored && !head.shareable) reason_ = head.store_reason;
+  }
+  if (!head.validated && stale) stale_ = nullptr;
+  return go(kDeliver);
+}
+
+Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {
+  const store::Failure failure = object_->failure();
+  stop_reading();
+  if (failure.abandoned && collapsed_) {
+    alone_ = true;
+    return Next::More;
+  }
+  if (stale && policy::may_serve_on_error(asked_, stale->head()->meta, worker_.loop().wall())) {
+    result_ = Result::Stale;
+    reason_ = Reason::StaleIfError;
+    from_cache_ = true;
+    object_ = stale;
+    reader_.emplace(object_, nullptr);
+    return go(kDeliver);
+  }
+  result_ = Result::Error;
+  std::string_view what = "Larder could not get an answer from the site you asked for.";
+  if (failure.status == 403) what = "This address may not be reached through the proxy.";
+  if (failure.status == 508) what = "This request would come back to this proxy.";
+  return fail(failure.status, failure.type, what, failure.detail);
+}
+
+}  // namespace larder::client

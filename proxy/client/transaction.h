@@ -1,0 +1,179 @@
+// The life of one request, as a table of named steps. A Transaction never talks to an origin: it reads an Object.
+//
+//   admit     who asks, for what; local pages, tunnels, refusals
+//   lookup    what the store has, and whether it may be used
+//   fetch     nothing usable: start or join a Fetch and wait for its head
+//   validate  something stale: the same with its validators
+//   deliver   head and body to the client
+//   finish    count, log, and tell the connection
+//
+// Each step answers More (go on with the next step set), Suspend (something will call Connection::resume), or Done. A plain hit runs through all
+// of them in one turn without copying the request. Its connection's thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cache/http/directives.h"
+#include "cache/http/message.h"
+#include "cache/http/uri.h"
+#include "cache/policy/outcome.h"
+#include "cache/store/object.h"
+#include "proxy/net/dialer.h"
+#include "proxy/origin/origin.h"
+#include "proxy/origin/request.h"
+#include "proxy/origin/waker.h"
+#include "proxy/wire/error.h"
+#include "proxy/wire/framing.h"
+
+namespace larder::client {
+
+class Connection;
+class Transaction;
+class Worker;
+
+enum class Next : std::uint8_t { More, Suspend, Done };
+
+struct Step {
+  const char* name;
+  Next (Transaction::*run)();
+};
+
+// Whether the client names text/html in Accept: a browser gets pages, a tool gets plain text.
+bool wants_html(http::FieldSpan request);
+
+class Transaction {
+ public:
+  explicit Transaction(Connection& connection);
+  ~Transaction();
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  // The parser's target. Views into the connection's input until own() copies them.
+  http::RequestHead& head() { return head_; }
+  // Begins with the first step. `raw`: the head's bytes.
+  Next begin(std::string_view raw, const wire::Framing& framing);
+  // Goes on with the step that had suspended.
+  Next resume();
+  // The head could not be parsed, or its framing not be decided: answers and finishes.
+  Next refuse(const wire::Reject& reject);
+  // The content broke while it was being forwarded: answers 400 if nothing was sent yet. False when something was.
+  bool break_off(const wire::Reject& reject);
+  // The bytes of the head will move: keeps its own copy. Idempotent.
+  void own();
+  [[nodiscard]] const char* step_name() const { return step_->name; }
+
+  static const Step kAdmit, kLookup, kFetch, kValidate, kDeliver, kFinish, kTunnel;
+
+ private:
+  Next run();
+  Next go(const Step& step) {
+    step_ = &step;
+    return Next::More;
+  }
+
+  // steps (steps.cc, steps_fetch.cc, steps_deliver.cc)
+  Next admit();
+  Next lookup();
+  Next fetch();
+  Next validate();
+  Next deliver();
+  Next finish();
+  Next tunnel();
+
+  // admit
+  Next admit_origin_form();
+  Next admit_connect();
+  Next admit_absolute();
+  Next answer_options();
+  bool is_looping() const;
+  void on_dialled(tl::expected<net::Dialled, net::DialError> result);
+
+  // fetch, validate
+  Next fetch_for(const store::Ref<store::Object>& stale);
+  void start_fetch(const store::Ref<store::Object>& stale);
+  Next on_head_known(const store::Ref<store::Object>& stale);
+  Next on_fetch_failed(const store::Ref<store::Object>& stale);
+  [[nodiscard]] bool may_follow(const store::Head& head) const;
+  [[nodiscard]] bool may_store() const;
+  void stop_reading();
+  void pass_interims();
+  void on_switch(origin::Switched switched);
+
+  // deliver
+  void start_response();
+  void write_head(const store::Head& head);
+  void write_not_modified(const store::Head& head);
+  void append_common(std::string& out);      // Via, Cache-Status, Connection
+  void append_via(std::string& out) const;
+  void append_age(std::string& out, const store::Head& head) const;
+  void append_cache_status(std::string& out) const;
+  void append_framing(std::string& out, const store::Head& head);
+  Next deliver_body();
+  [[nodiscard]] bool is_bodiless(unsigned status) const;
+
+  // answers of Larder's own
+  struct Answer {
+    unsigned status = 200;
+    std::string_view type;          // Content-Type
+    std::string_view body;
+    std::string_view proxy_status;  // RFC 9209 error type; "" for none
+    std::string_view extra;         // further field lines, each with CRLF
+    std::string_view detail;        // for Proxy-Status
+  };
+  Next respond(const Answer& answer);
+  Next fail(unsigned status, std::string_view proxy_status, std::string_view what, std::string_view detail = {});
+  Next deny(std::string_view proxy_status, std::string_view what, std::string_view detail = {});
+
+  void log();
+  void drop_body();  // nobody will forward the request's content
+  [[nodiscard]] net::DialFilter dial_filter() const;
+
+  Connection& connection_;
+  Worker& worker_;
+  const Step* step_ = nullptr;
+  http::RequestHead head_;
+  std::string_view raw_;
+  std::shared_ptr<const origin::Request> request_;  // set by own(); head_ then points into it
+  wire::Framing framing_;
+  std::shared_ptr<origin::RequestBody> body_;
+
+  http::Uri uri_;
+  http::RequestDirectives asked_;
+  std::string key_;
+  std::uint64_t hash_ = 0;
+
+  store::Ref<store::Object> stale_;   // stored, to be validated
+  store::Ref<store::Object> object_;  // being read
+  std::optional<store::Reader> reader_;
+  std::shared_ptr<origin::LoopWaker> waker_;
+  std::unique_ptr<net::Dial> dial_;
+  std::shared_ptr<char> alive_;       // expires with this: for callbacks that may come later
+
+  policy::Result result_ = policy::Result::Error;
+  policy::Forward forward_ = policy::Forward::None;
+  policy::Reason reason_ = policy::Reason::None;
+  bool collapsed_ = false;
+  bool alone_ = false;          // has to fetch for itself
+  bool from_cache_ = false;     // the body's bytes did not come from an origin for this request
+  bool head_sent_ = false;
+  bool chunked_ = false;
+  bool close_delimited_ = false;
+  bool has_body_out_ = false;
+  bool finished_ = false;
+  bool is_local_ = false;       // a page of Larder's own: not a proxied request
+  std::string_view error_;      // the Proxy-Status error type of an answer of Larder's own; static text
+  std::optional<store::Failure> tunnel_failure_;
+  std::uint16_t status_ = 0;
+  std::uint64_t body_sent_ = 0;
+  std::uint64_t tunnel_up_ = 0;
+  std::string origin_;
+  std::chrono::steady_clock::time_point began_{};
+  std::chrono::system_clock::time_point began_wall_{};
+};
+
+}  // namespace larder::client

@@ -1,0 +1,83 @@
+#include "proxy/client/tunnel.h"
+
+namespace larder::client {
+namespace {
+
+constexpr std::size_t kWindow = 64 * 1024;  // bytes waiting in one direction
+constexpr int kTurns = 8;                   // reads of one direction per loop turn: others get their share
+
+}  // namespace
+
+Tunnel::Tunnel(net::Loop& loop, net::BufferPool& buffers, metrics::Counters& counters, net::Fd client, net::Fd origin,
+               std::chrono::milliseconds idle, std::function<void()> on_end)
+    : client_(*this, loop, std::move(client)),
+      origin_(*this, loop, std::move(origin)),
+      up_(client_, origin_, buffers, counters.tunnel_bytes_up),
+      down_(origin_, client_, buffers, counters.tunnel_bytes_down),
+      timer_(loop, [this] { end(); }),
+      idle_(idle),
+      on_end_(std::move(on_end)) {}
+
+void Tunnel::start(std::string_view to_client, std::string_view to_origin) {
+  down_.buffer.append(to_client);
+  up_.buffer.append(to_origin);
+  timer_.set(idle_);
+  pump();
+}
+
+bool Tunnel::move(Direction& way) {
+  for (int turn = 0; turn < kTurns; ++turn) {
+    bool blocked = false;
+    while (!way.buffer.empty()) {
+      const auto bytes = way.buffer.view();
+      const iovec piece{const_cast<char*>(bytes.data()), bytes.size()};
+      const auto written = way.to.stream.writev(&piece, 1);
+      if (written.what == net::Io::Again) {
+        blocked = true;
+        break;
+      }
+      if (written.what != net::Io::Ok) return false;
+      way.buffer.consume(written.bytes);
+      way.sent += written.bytes;
+      way.counter.add(written.bytes);
+      timer_.set(idle_);
+    }
+    if (way.eof || blocked) break;
+    way.buffer.reserve(kWindow);
+    const auto got = way.from.stream.read(way.buffer.end(), way.buffer.room());
+    if (got.what == net::Io::Again) break;
+    if (got.what == net::Io::Error) return false;
+    if (got.what == net::Io::Eof) {
+      way.eof = true;
+      break;
+    }
+    way.buffer.added(got.bytes);
+    timer_.set(idle_);
+  }
+  if (way.buffer.empty()) {
+    way.buffer.release();
+    if (way.eof && !way.closed) {
+      way.closed = true;
+      way.to.stream.shutdown_write();
+    }
+  }
+  way.from.stream.want_read(!way.eof && way.buffer.empty());
+  way.to.stream.want_write(!way.buffer.empty());
+  return true;
+}
+
+void Tunnel::pump() {
+  if (over_) return;
+  if (!move(up_) || !move(down_) || (up_.closed && down_.closed)) end();
+}
+
+void Tunnel::end() {
+  if (over_) return;
+  over_ = true;
+  timer_.cancel();
+  client_.stream.close();
+  origin_.stream.close();
+  on_end_();
+}
+
+}  // namespace larder::client

@@ -1,0 +1,333 @@
+// Wires the rooms together: command line, configuration, listeners, workers, signals, reload, drain.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include "conf/load.h"
+#include "metrics/exposition.h"
+#include "proxy/admin/admin.h"
+#include "proxy/admin/health_check.h"
+#include "proxy/client/worker.h"
+#include "proxy/net/signals.h"
+
+namespace larder {
+namespace {
+
+constexpr int kExitConfig = 2;
+
+struct Arguments {
+  std::string config;
+  std::vector<std::string> set;
+  bool check = false;
+  bool print_schema = false;
+  bool print_table = false;
+  bool print_default = false;
+  bool health = false;
+  std::string admin;
+};
+
+void say(const std::string& line) { std::fprintf(stderr, "larder: %s\n", line.c_str()); }
+
+void complain(const std::vector<conf::Error>& errors) {
+  for (const auto& error : errors) say(error.where + ": " + error.expected);
+}
+
+std::string random_name() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::random_device device;
+  std::uint32_t bits = device();
+  std::string name;
+  for (int i = 0; i < 8; ++i, bits >>= 4) name.push_back(kDigits[bits & 15]);
+  return name;
+}
+
+// As many descriptors as the system allows us; nothing is ever sized by the result.
+void raise_descriptor_limit() {
+  constexpr rlim_t kEnough = 1 << 20;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_max, kEnough);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+unsigned usable_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  if (::sched_getaffinity(0, sizeof(cores), &cores) == 0) return static_cast<unsigned>(CPU_COUNT(&cores));
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+origin::Pool::Limits pool_limits(const conf::Config& config) {
+  return {config.limits.origin_idle_connections, config.limits.origin_idle_per_host, config.timeouts.origin_idle};
+}
+
+class Program {
+ public:
+  explicit Program(Arguments arguments, std::shared_ptr<const conf::Config> config)
+      : arguments_(std::move(arguments)), config_(std::move(config)) {}
+
+  int run();
+
+ private:
+  bool open_log();
+  bool listen();
+  bool listen_admin();
+  void start_workers();
+  void on_signal(int number);
+  void reload();
+  void drain();
+  void on_second();
+  metrics::Gauges gauges() const;
+
+  Arguments arguments_;
+  std::shared_ptr<const conf::Config> config_;
+  net::Loop loop_;
+  std::unique_ptr<metrics::AccessLog> log_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<origin::Pool> pool_;
+  std::unique_ptr<client::Shared> shared_;
+  std::vector<std::unique_ptr<metrics::Counters>> counters_;
+  std::vector<std::unique_ptr<client::Worker>> workers_;
+  std::vector<std::vector<net::Fd>> listening_;  // by worker
+  std::vector<net::Address> addresses_;
+  net::Fd admin_fd_;
+  std::unique_ptr<metrics::Exposition> exposition_;
+  std::unique_ptr<admin::Admin> admin_;
+  std::vector<std::thread> threads_;
+  std::unique_ptr<net::Timer> second_;
+  std::unique_ptr<net::Timer> drain_timer_;
+  std::size_t running_ = 0;
+  bool draining_ = false;
+};
+
+bool Program::open_log() {
+  auto log = metrics::AccessLog::open(config_->log.access);
+  if (!log) {
+    say("log.access: " + log.error());
+    return false;
+  }
+  log_ = std::move(*log);
+  return true;
+}
+
+bool Program::listen() {
+  const unsigned count = config_->workers != 0 ? config_->workers : usable_cores();
+  listening_.resize(count);
+  for (const auto& text : config_->listen) {
+    auto address = net::Address::parse(text);  // the configuration has checked it
+    for (auto& of_worker : listening_) {
+      auto fd = net::listen_on(*address, true);
+      if (!fd) {
+        say("listen: " + fd.error());
+        return false;
+      }
+      // Port 0: the first socket takes a free port, the other workers' sockets share it.
+      address = net::bound_address(fd->get());
+      of_worker.push_back(std::move(*fd));
+    }
+    addresses_.push_back(*address);
+  }
+  return true;
+}
+
+bool Program::listen_admin() {
+  if (config_->admin.listen.empty()) return true;
+  auto fd = net::listen_on(*net::Address::parse(config_->admin.listen), true);
+  if (!fd) {
+    say("admin.listen: " + fd.error());
+    return false;
+  }
+  admin_fd_ = std::move(*fd);
+  return true;
+}
+
+metrics::Gauges Program::gauges() const {
+  const auto stats = store_->stats();
+  metrics::Gauges gauges;
+  gauges.memory_objects = stats.objects;
+  gauges.memory_bytes = stats.bytes;
+  gauges.memory_evictions = stats.evictions;
+  gauges.memory_capacity = stats.capacity;
+  gauges.origin_idle = pool_->idle();
+  gauges.workers = workers_.size();
+  return gauges;
+}
+
+void Program::start_workers() {
+  for (std::size_t i = 0; i < listening_.size(); ++i) {
+    counters_.push_back(std::make_unique<metrics::Counters>());
+    workers_.push_back(std::make_unique<client::Worker>(*shared_, *counters_.back(), config_));
+    for (auto& fd : listening_[i]) workers_.back()->listen(std::move(fd));
+  }
+  running_ = workers_.size();
+  for (auto& worker : workers_) {
+    threads_.emplace_back([this, &worker] {
+      worker->run();
+      loop_.post([this] {
+        if (--running_ == 0) loop_.stop();
+      });
+    });
+  }
+}
+
+void Program::on_second() {
+  pool_->sweep(loop_.now());
+  second_->set(std::chrono::seconds(1));
+}
+
+void Program::reload() {
+  auto loaded = conf::load(arguments_.config, arguments_.set);
+  if (!loaded) {
+    complain(loaded.error());
+    say("reload: refused, the old configuration stays");
+    return;
+  }
+  auto fresh = std::make_shared<const conf::Config>(std::move(*loaded));
+  const auto& old = *config_;
+  if (fresh->listen != old.listen || fresh->admin.listen != old.admin.listen || fresh->workers != old.workers ||
+      fresh->cache.memory != old.cache.memory || fresh->log.access != old.log.access) {
+    say("reload: listen, admin.listen, workers, cache.memory and log.access change only at a restart");
+  }
+  config_ = fresh;
+  pool_->set_limits(pool_limits(*fresh));
+  for (auto& worker : workers_) {
+    worker->loop().post([&worker = *worker, fresh] { worker.configure(fresh); });
+  }
+  say("reload: done");
+}
+
+void Program::drain() {
+  if (draining_) {  // asked twice: at once
+    for (auto& worker : workers_) worker->loop().post([&worker = *worker] { worker.stop_now(); });
+    return;
+  }
+  draining_ = true;
+  for (auto& worker : workers_) worker->loop().post([&worker = *worker] { worker.drain(); });
+  drain_timer_ = std::make_unique<net::Timer>(loop_, [this] {
+    for (auto& worker : workers_) worker->loop().post([&worker = *worker] { worker.stop_now(); });
+  });
+  drain_timer_->set(config_->timeouts.drain);
+}
+
+void Program::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload();
+  } else if (number == SIGUSR1) {
+    log_->reopen();
+  } else {
+    drain();
+  }
+}
+
+int Program::run() {
+  raise_descriptor_limit();
+  if (!open_log() || !listen() || !listen_admin()) return 1;
+  store_ = std::make_unique<store::Store>(config_->cache.memory);
+  pool_ = std::make_unique<origin::Pool>(pool_limits(*config_));
+  shared_ = std::unique_ptr<client::Shared>(
+      new client::Shared{*store_, *pool_, *log_, addresses_, "larder (" + random_name() + ")", LARDER_VERSION});
+  if (admin_fd_.valid()) shared_->own.push_back(net::bound_address(admin_fd_.get()));
+  start_workers();
+  std::vector<const metrics::Counters*> counters;
+  for (const auto& one : counters_) counters.push_back(one.get());
+  exposition_ = std::make_unique<metrics::Exposition>(std::move(counters), [this] { return gauges(); }, LARDER_VERSION);
+  if (admin_fd_.valid()) {
+    admin::Options options;
+    options.version = LARDER_VERSION;
+    options.healthy = [this] { return !draining_; };
+    admin_ = std::make_unique<admin::Admin>(loop_, std::move(admin_fd_), *exposition_, std::move(options));
+  }
+  const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { on_signal(number); });
+  second_ = std::make_unique<net::Timer>(loop_, [this] { on_second(); });
+  second_->set(std::chrono::seconds(1));
+  for (const auto& address : addresses_) say("listening on " + address.to_string());
+  if (admin_) say("admin on " + admin_->address().to_string());
+  say("ready");
+  loop_.run();
+  for (auto& thread : threads_) thread.join();
+  admin_.reset();
+  second_.reset();
+  drain_timer_.reset();
+  workers_.clear();  // their log buffers hand over the last lines
+  return 0;
+}
+
+int health(const Arguments& arguments) {
+  std::string address = arguments.admin;
+  if (address.empty()) {
+    const auto config = conf::load(arguments.config, arguments.set);
+    if (!config) {
+      complain(config.error());
+      return kExitConfig;
+    }
+    address = config->admin.listen;
+  }
+  const auto checked = admin::check_health(address);
+  if (checked) return 0;
+  say("health: " + checked.error());
+  return 1;
+}
+
+int start(Arguments arguments) {
+  if (arguments.print_schema) {
+    std::cout << conf::json_schema() << '\n';
+    return 0;
+  }
+  if (arguments.print_table) {
+    std::cout << conf::markdown_table();
+    return 0;
+  }
+  if (arguments.print_default) {
+    std::cout << conf::default_json();
+    return 0;
+  }
+  if (arguments.health) return health(arguments);
+  auto config = conf::load(arguments.config, arguments.set);
+  if (!config) {
+    complain(config.error());
+    return kExitConfig;
+  }
+  if (arguments.check) {
+    std::cout << "larder: the configuration is good\n";
+    return 0;
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  Program program(std::move(arguments), std::make_shared<const conf::Config>(std::move(*config)));
+  return program.run();
+}
+
+}  // namespace
+}  // namespace larder
+
+int main(int argc, char** argv) {
+  larder::Arguments arguments;
+  CLI::App app("Larder: a caching HTTP forward proxy. Without arguments it listens on 127.0.0.1:3128 and keeps 256 MiB in memory.", "larder");
+  app.set_version_flag("--version", "larder " LARDER_VERSION);
+  app.add_option("--config", arguments.config, "Configuration file (JSON)")->type_name("FILE");
+  app.add_option("--set", arguments.set, "One configuration key, wins over the file; may be given again")->type_name("KEY=VALUE")->take_all()->allow_extra_args(false);
+  app.add_flag("--check-config", arguments.check, "Check the configuration and exit");
+  app.add_flag("--print-schema", arguments.print_schema, "Print the configuration's JSON Schema and exit");
+  app.add_flag("--print-config-table", arguments.print_table, "Print every key as a Markdown table and exit");
+  app.add_flag("--print-default-config", arguments.print_default, "Print a configuration with every key's default and exit");
+  auto* health = app.add_subcommand("health", "Ask a running Larder whether it is well: exit 0 or 1");
+  health->add_option("--admin", arguments.admin, "Its admin address; else the configuration's")->type_name("ADDR:PORT");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    return code == 0 ? 0 : larder::kExitConfig;
+  }
+  arguments.health = health->parsed();
+  try {
+    return larder::start(std::move(arguments));
+  } catch (const std::exception& error) {  // start-up only: nothing throws once the loops run
+    std::fprintf(stderr, "larder: %s\n", error.what());
+    return 1;
+  }
+}

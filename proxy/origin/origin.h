@@ -1,0 +1,77 @@
+// One worker's side towards origins: starts fetches and owns them until they end. Its loop's thread only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "cache/policy/rules.h"
+#include "cache/store/store.h"
+#include "conf/config.h"
+#include "metrics/metrics.h"
+#include "proxy/net/buffer.h"
+#include "proxy/net/dialer.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/resolver.h"
+#include "proxy/origin/pool.h"
+#include "proxy/origin/request.h"
+#include "proxy/origin/request_body.h"
+
+namespace larder::origin {
+
+// A connection that an origin has switched to another protocol (101), given away.
+struct Switched {
+  net::Fd fd;
+  std::string early;  // bytes that already followed the 101
+  std::string head;   // the 101's own head, ready for the client but for the final empty line
+};
+
+// What to fetch. The object has its first Reader already; it gets no writer but this fetch.
+struct FetchOrder {
+  std::shared_ptr<const Request> request;
+  store::Ref<store::Object> object;
+  store::Ref<store::Object> validate;      // the stored response whose validators are sent; null for none
+  std::shared_ptr<RequestBody> body;       // null for none
+  net::DialFilter may_dial;
+  bool may_store = false;                  // the object is a flight: its response may be kept and shared
+  std::function<void(Switched)> on_switch; // set: the client asked for an upgrade; called at most once, from the loop
+};
+
+class Fetch;
+
+class Origin {
+ public:
+  struct House {  // what outlives every Origin
+    net::Loop& loop;
+    net::Resolver& resolver;
+    net::BufferPool& buffers;
+    Pool& pool;
+    store::Store& store;
+    metrics::Counters& counters;
+    std::string via;  // this process's pseudonym in Via
+  };
+  Origin(House house, std::shared_ptr<const conf::Config> config);
+  ~Origin();
+
+  // For fetches from now on.
+  void configure(std::shared_ptr<const conf::Config> config);
+  // Never calls back inside this call; the outcome is seen on the object.
+  void start(FetchOrder order);
+
+ private:
+  friend class Fetch;
+  void forget(Fetch& fetch);
+
+  House house_;
+  std::shared_ptr<const conf::Config> config_;
+  std::shared_ptr<const policy::Rules> rules_;
+  std::unordered_map<Fetch*, std::unique_ptr<Fetch>> fetches_;
+};
+
+// What to tell a client whose origin could not be reached.
+store::Failure failure_of(const net::DialError& error);
+
+policy::Rules rules_of(const conf::Config& config);
+
+}  // namespace larder::origin
