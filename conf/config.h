@@ -72,13 +72,13 @@ struct Config {
   } timeouts;
 
   struct Limits {
-    std::uint64_t header_bytes = 64 * 1024;      // a message head
-    std::uint64_t target_bytes = 32 * 1024;      // a request target
+    std::uint64_t header_bytes = 64ULL * 1024;      // a message head
+    std::uint64_t target_bytes = 32ULL * 1024;      // a request target
     unsigned header_fields = 256;                // field lines
     unsigned client_connections = 65'536;        // in all; further ones are closed at once
     unsigned origin_idle_connections = 1'024;    // in all
     unsigned origin_idle_per_host = 64;
-    std::uint64_t stream_window = 256 * 1024;    // bytes of a body in flight per request that is not stored
+    std::uint64_t stream_window = 256ULL * 1024;    // bytes of a body in flight per request that is not stored
   } limits;
 };
 

@@ -105,7 +105,7 @@ class FileReader final : public Events {
   bool end_array() override {
     if (skipped_ > 0) return leave_skipped();
     in_list_ = false;
-    return put(std::move(list_));
+    return put(Value(std::move(list_)));
   }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override;
 
@@ -140,7 +140,7 @@ class FileReader final : public Events {
     --skipped_;
     return true;
   }
-  bool put(Value value);
+  bool put(const Value& value);
   bool complain(std::string where, std::string expected) {
     errors_.push_back({std::string(name_) + ": " + std::move(where), std::move(expected)});
     return errors_.size() < kMostErrors;
@@ -199,7 +199,7 @@ void FileReader::resolve(const std::string& name) {
 }
 
 // Assigns the value of the name last read.
-bool FileReader::put(Value value) {
+bool FileReader::put(const Value& value) {
   switch (meaning_) {
     case Meaning::Unknown:
       return true;  // said already

@@ -21,16 +21,17 @@ bool is_field_name(std::string_view text) {
 }
 
 std::string in_unit(Kind kind, std::uint64_t number) {
-  const auto text = std::to_string(number);
-  if (kind == Kind::Duration)
-    return number % 86'400'000 == 0 && number > 0 ? std::to_string(number / 86'400'000) + "d" : text + "ms";
+  if (kind == Kind::Duration) {
+    if (number > 0 && number % 86'400'000 == 0) return std::to_string(number / 86'400'000) + "d";
+    return std::to_string(number) + "ms";
+  }
   if (kind == Kind::Size && number > 0) {
     constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     std::size_t unit = 0;
     for (; number % 1024 == 0 && unit + 1 < std::size(kUnits); number /= 1024) ++unit;
     return std::to_string(number).append(kUnits[unit]);
   }
-  return text;
+  return std::to_string(number);
 }
 
 std::string but_not(const std::string& expected, const std::string& instead) {

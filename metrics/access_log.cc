@@ -20,8 +20,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kFull = 64 * 1024;
-constexpr std::size_t kReserve = kFull + 8 * 1024;  // a full block plus the line that filled it, most of the time
+constexpr std::size_t kFull = 64UL * 1024;
+constexpr std::size_t kReserve = kFull + 8UL * 1024;  // a full block plus the line that filled it, most of the time
 constexpr std::size_t kMostSpare = 16;
 constexpr auto kComplaintEvery = std::chrono::minutes(1);
 constexpr int kPollMillis = 50;

@@ -100,6 +100,53 @@ void add_cache(Page& page, const Gauges& gauges) {
   page.value("tier", "memory", gauges.memory_evictions);
 }
 
+// In what follows, total(field) is that counter's sum over all workers.
+void add_connections(Page& page, const Gauges& gauges, const auto& total) {
+  page.gauge("client_connections", "Connections from clients that are open now.");
+  page.value(total(&Counters::client_connections));
+  page.counter("client_connections_accepted_total", "Connections from clients that were accepted.");
+  page.value(total(&Counters::client_connections_accepted));
+  page.counter("client_connections_refused_total",
+               "Connections from clients that were closed at once, because too many were open.");
+  page.value(total(&Counters::client_connections_refused));
+  page.gauge(
+      "origin_connections",
+      "Connections to origin servers that are open now: active (carrying a request) or idle (kept for the next).");
+  page.value("state", "active", total(&Counters::origin_active));
+  page.value("state", "idle", gauges.origin_idle);
+  page.counter("origin_connects_total", "Connections to origin servers that were opened.");
+  page.value(total(&Counters::origin_connects));
+  page.counter("origin_connect_failures_total", "Attempts to connect to an origin server that failed.");
+  page.value(total(&Counters::origin_connect_failures));
+  page.counter("origin_requests_total", "Requests sent to origin servers.");
+  page.value(total(&Counters::origin_requests));
+  page.counter("origin_reused_total",
+               "Requests sent to origin servers on a connection that had carried another before.");
+  page.value(total(&Counters::origin_reused));
+  page.counter("origin_retries_total",
+               "Requests sent again on a new connection, because the origin server had closed a kept one.");
+  page.value(total(&Counters::origin_retries));
+}
+
+void add_tunnels(Page& page, const auto& total) {
+  page.counter("tunnel_bytes_total",
+               "Bytes carried by tunnels (CONNECT, upgrades): up is from client to origin server, down is back.");
+  page.value("direction", "up", total(&Counters::tunnel_bytes_up));
+  page.value("direction", "down", total(&Counters::tunnel_bytes_down));
+}
+
+void add_dns_and_log(Page& page, const Gauges& gauges, const auto& total) {
+  page.counter("dns_lookups_total", "Host names that were to be turned into addresses.");
+  page.value(total(&Counters::dns_lookups));
+  page.counter("dns_cache_hits_total", "Host names whose addresses were still known from an earlier answer.");
+  page.value(total(&Counters::dns_cache_hits));
+  page.counter("dns_failures_total", "Host names for which no address was found.");
+  page.value(total(&Counters::dns_failures));
+  page.counter("log_lines_dropped_total",
+               "Access log lines that were not written, because the log's reader or disk was too slow or failed.");
+  page.value(total(&Counters::log_lines_dropped) + gauges.log_lines_lost);
+}
+
 }  // namespace
 
 Exposition::Exposition(std::vector<const Counters*> workers, std::function<Gauges()> gauges, std::string version)
@@ -172,8 +219,7 @@ std::string Exposition::scrape() const {
   page.value("source", "origin", total(&Counters::bytes_from_origin));
   page.gauge("hit_ratio",
              "Share of requests answered from the cache (hit, revalidated, stale, collapsed) among those and miss and "
-             "pass, over the last "
-             "five minutes; 0 when there were none.");
+             "pass, over the last five minutes; 0 when there were none.");
   page.value(hit_ratio());
   page.gauge(
       "byte_hit_ratio",
@@ -185,44 +231,9 @@ std::string Exposition::scrape() const {
                "Responses that were allowed into the cache but not stored: too large, or no room.");
   page.value(total(&Counters::storable_skipped));
 
-  page.gauge("client_connections", "Connections from clients that are open now.");
-  page.value(total(&Counters::client_connections));
-  page.counter("client_connections_accepted_total", "Connections from clients that were accepted.");
-  page.value(total(&Counters::client_connections_accepted));
-  page.counter("client_connections_refused_total",
-               "Connections from clients that were closed at once, because too many were open.");
-  page.value(total(&Counters::client_connections_refused));
-  page.gauge(
-      "origin_connections",
-      "Connections to origin servers that are open now: active (carrying a request) or idle (kept for the next).");
-  page.value("state", "active", total(&Counters::origin_active));
-  page.value("state", "idle", gauges.origin_idle);
-  page.counter("origin_connects_total", "Connections to origin servers that were opened.");
-  page.value(total(&Counters::origin_connects));
-  page.counter("origin_connect_failures_total", "Attempts to connect to an origin server that failed.");
-  page.value(total(&Counters::origin_connect_failures));
-  page.counter("origin_requests_total", "Requests sent to origin servers.");
-  page.value(total(&Counters::origin_requests));
-  page.counter("origin_reused_total",
-               "Requests sent to origin servers on a connection that had carried another before.");
-  page.value(total(&Counters::origin_reused));
-  page.counter("origin_retries_total",
-               "Requests sent again on a new connection, because the origin server had closed a kept one.");
-  page.value(total(&Counters::origin_retries));
-  page.counter("tunnel_bytes_total",
-               "Bytes carried by tunnels (CONNECT, upgrades): up is from client to origin server, down is back.");
-  page.value("direction", "up", total(&Counters::tunnel_bytes_up));
-  page.value("direction", "down", total(&Counters::tunnel_bytes_down));
-
-  page.counter("dns_lookups_total", "Host names that were to be turned into addresses.");
-  page.value(total(&Counters::dns_lookups));
-  page.counter("dns_cache_hits_total", "Host names whose addresses were still known from an earlier answer.");
-  page.value(total(&Counters::dns_cache_hits));
-  page.counter("dns_failures_total", "Host names for which no address was found.");
-  page.value(total(&Counters::dns_failures));
-  page.counter("log_lines_dropped_total",
-               "Access log lines that were not written, because the log's reader or disk was too slow or failed.");
-  page.value(total(&Counters::log_lines_dropped) + gauges.log_lines_lost);
+  add_connections(page, gauges, total);
+  add_tunnels(page, total);
+  add_dns_and_log(page, gauges, total);
   return page.text();
 }
 

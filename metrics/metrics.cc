@@ -5,7 +5,10 @@ namespace {
 
 constexpr auto kBoundsInNanoseconds = [] {
   std::array<std::int64_t, Histogram::kBounds.size()> out{};
-  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<std::int64_t>(Histogram::kBounds[i] * 1e9 + 0.5);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): none is negative, and lround is not constexpr
+    out[i] = static_cast<std::int64_t>(Histogram::kBounds[i] * 1e9 + 0.5);
+  }
   return out;
 }();
 

@@ -21,10 +21,6 @@ constexpr unsigned hex_value(char c) {
 
 }  // namespace
 
-bool is_token_char(char c) {
-  return has_class(c, kTokenBit);
-}
-
 bool is_token(std::string_view text) {
   for (const char c : text) {
     if (!is_token_char(c)) return false;
@@ -51,10 +47,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-char lower(char c) {
-  return kLower[static_cast<unsigned char>(c)];
 }
 
 void append_lower(std::string& out, std::string_view text) {

@@ -123,8 +123,8 @@ std::optional<Authority> parse_authority(std::string_view text) {
   std::size_t host_end;
   if (text.starts_with('[')) {
     const std::size_t close = text.find(']');
-    // 45 characters is the longest IPv6address there is.
-    if (close == std::string_view::npos || close > 46 || !is_ipv6(text.substr(1, close - 1))) return std::nullopt;
+    // 45 characters is the longest IPv6address there is; no bracket at all is further than that.
+    if (close > 46 || !is_ipv6(text.substr(1, close - 1))) return std::nullopt;
     a.host = text.substr(1, close - 1);
     a.is_ipv6 = true;
     host_end = close + 1;
@@ -185,8 +185,8 @@ void append_normalised(std::string& out, const Uri& uri) {
 }
 
 bool is_same_origin(const Uri& a, const Uri& b) {
-  return a.port() == b.port() && a.authority.is_ipv6 == b.authority.is_ipv6 &&
-         equals_ignoring_case(a.scheme, b.scheme) && equals_ignoring_case(a.authority.host, b.authority.host);
+  return a.port() == b.port() && equals_ignoring_case(a.scheme, b.scheme) &&
+         equals_ignoring_case(a.authority.host, b.authority.host);
 }
 
 }  // namespace larder::http

@@ -16,7 +16,7 @@ constexpr StoreVerdict refuse(Reason reason) {
 // The statuses whose caching rules Larder knows and follows (RFC 9111 section 5.2.2.3): all final ones of RFC 9110 that
 // may be stored at all.
 bool is_understood(unsigned status) {
-  return status >= 200 && !http::reason_phrase(status).empty();
+  return !http::reason_phrase(status).empty();
 }
 
 // Answers to this one request or connection rather than to what the URI names: another request must not get them. 428,

@@ -34,6 +34,15 @@ bool Object::has_readers() {
   return !readers_.empty();
 }
 
+std::size_t Object::held_bytes() {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  if (body_) {
+    for (const auto& chunk : body_->chunks) bytes += chunk->footprint();
+  }
+  return bytes;
+}
+
 void Object::add_interim(std::string head) {
   const std::lock_guard lock(mutex_);
   interims_.push_back(std::move(head));

@@ -100,6 +100,8 @@ class Object : public RefCounted<Object> {
   [[nodiscard]] bool has_readers();
   // Bytes of budget it holds while it fills; Store::commit takes them over.
   [[nodiscard]] std::uint64_t reserved() const { return reserved_; }
+  // Memory of the body's chunks now.
+  [[nodiscard]] std::size_t held_bytes();
   [[nodiscard]] std::uint64_t published() const { return body_ ? body_->size : 0; }
 
  private:

@@ -11,8 +11,8 @@
 namespace larder::admin {
 namespace {
 
-constexpr wire::Limits kLimits{16 * 1024, 8 * 1024, 100};
-constexpr std::size_t kRead = 16 * 1024;
+constexpr wire::Limits kLimits{16UL * 1024, 8UL * 1024, 100};
+constexpr std::size_t kRead = 16UL * 1024;
 constexpr std::size_t kMostDiscarded = 1 << 20;
 constexpr std::chrono::seconds kLinger{2};
 

@@ -27,7 +27,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 section > :last-child { margin-bottom: 0; }
 code, pre { font: .875rem/1.55 ui-monospace, "DejaVu Sans Mono", monospace; }
 code { overflow-wrap: anywhere; }
-pre { margin: .5rem 0 .75rem; padding: .7rem .9rem; overflow-x: auto; background: var(--paper);
+pre { margin: .5rem 0 .75rem; padding: .7rem .9rem; white-space: pre-wrap; overflow-wrap: anywhere; background: var(--paper);
   border: 1px solid var(--line); border-radius: .4rem; }
 .lead { color: var(--soft); font-size: 1.1rem; margin-bottom: 1.75rem; }
 .soft { color: var(--soft); font-size: .9rem; }
@@ -159,7 +159,7 @@ std::string cut(std::string_view url) {
 std::string help_page(std::string_view proxy_host_port, std::string_view version) {
   const std::string address = escaped(proxy_host_port);
   std::string out;
-  out.reserve(8 * 1024);
+  out.reserve(8UL * 1024);
   append_head(out, "Larder: a caching HTTP proxy");
   out +=
       "<h1>This is Larder, a caching HTTP proxy.</h1>\n"

@@ -59,17 +59,17 @@ Address Address::v4(std::uint32_t network_order, std::uint16_t port) {
   return address;
 }
 
-Address Address::v6(const in6_addr& in6, std::uint16_t port) {
-  Address address;
-  address.port_ = port;
-  if (std::memcmp(in6.s6_addr, kMappedPrefix.data(), kMappedPrefix.size()) == 0) {
-    address.family_ = AF_INET;
-    std::memcpy(address.bytes_.data(), in6.s6_addr + 12, 4);
+Address Address::v6(const in6_addr& address, std::uint16_t port) {
+  Address result;
+  result.port_ = port;
+  if (std::memcmp(address.s6_addr, kMappedPrefix.data(), kMappedPrefix.size()) == 0) {
+    result.family_ = AF_INET;
+    std::memcpy(result.bytes_.data(), address.s6_addr + 12, 4);
   } else {
-    address.family_ = AF_INET6;
-    std::memcpy(address.bytes_.data(), in6.s6_addr, 16);
+    result.family_ = AF_INET6;
+    std::memcpy(result.bytes_.data(), address.s6_addr, 16);
   }
-  return address;
+  return result;
 }
 
 std::optional<Address> Address::parse_literal(std::string_view host, std::uint16_t port) {

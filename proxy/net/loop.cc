@@ -3,11 +3,11 @@
 #include <event2/event.h>
 #include <sys/eventfd.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <new>
 #include <stdexcept>
 #include <utility>

@@ -95,12 +95,12 @@ struct Resolver::State : std::enable_shared_from_this<Resolver::State> {
   State(Loop& l, const ResolverOptions& o)
       : loop(l), options(o), cache(kCachedNames), hosts_file(o.hosts), conf_file(o.resolv_conf) {}
 
-  QueryPtr resolve(std::string_view host, const Callback& callback);
+  QueryPtr resolve(std::string_view host, Callback callback);
   void answer(const Resolved& resolved, const Callback& callback);
   void reread_files();
   void use_servers(std::vector<Address> addresses);
   void remember(const std::string& name, const DnsCache::Answer& resolved, std::optional<std::chrono::seconds> ttl);
-  void deliver(std::vector<std::shared_ptr<Waiter>> waiters, const Resolved& resolved);
+  void deliver(const std::vector<std::shared_ptr<Waiter>>& waiters, const Resolved& resolved);
   void end(Lookup& lookup);
 
   Loop& loop;
@@ -248,10 +248,10 @@ void Resolver::State::Lookup::conclude(DnsError error) {
   resolved->error = error;
   if (error == DnsError::None) resolved->addresses = interleave(aaaa_.answer->addresses, a_.answer->addresses);
   state_.remember(name_, resolved, error == DnsError::None ? ttl() : negative_ttl_);
-  auto waiters = std::exchange(waiters_, {});
+  const auto waiters = std::exchange(waiters_, {});
   State& state = state_;
   state.end(*this);  // this lives until the turn ends, but asks no more
-  state.deliver(std::move(waiters), *resolved);
+  state.deliver(waiters, *resolved);
 }
 
 void Resolver::State::end(Lookup& lookup) {
@@ -274,7 +274,7 @@ void Resolver::State::remember(const std::string& name, const DnsCache::Answer& 
 }
 
 // Everyone who waits is told, even if one of them drops another's query, or the Resolver, in its callback.
-void Resolver::State::deliver(std::vector<std::shared_ptr<Waiter>> waiters, const Resolved& resolved) {
+void Resolver::State::deliver(const std::vector<std::shared_ptr<Waiter>>& waiters, const Resolved& resolved) {
   const auto self = shared_from_this();
   for (const auto& waiter : waiters) {
     if (closed) return;
@@ -315,7 +315,7 @@ void Resolver::State::reread_files() {
   use_servers(std::move(addresses));
 }
 
-Resolver::QueryPtr Resolver::State::resolve(std::string_view host, const Callback& callback) {
+Resolver::QueryPtr Resolver::State::resolve(std::string_view host, Callback callback) {
   if (const auto literal = Address::parse_literal(host, 0)) {
     callback(Resolved{DnsError::None, {*literal}});
     return nullptr;
@@ -352,7 +352,7 @@ Resolver::QueryPtr Resolver::State::resolve(std::string_view host, const Callbac
     answer(*early, callback);
     return nullptr;
   }
-  auto waiter = std::make_shared<Waiter>(Waiter{callback});
+  auto waiter = std::make_shared<Waiter>(Waiter{std::move(callback)});
   auto& lookup = lookups[name];
   const bool is_new = lookup == nullptr;
   if (is_new) lookup = std::make_unique<Lookup>(*this, name);
@@ -369,7 +369,7 @@ Resolver::~Resolver() {
 
 Resolver::QueryPtr Resolver::resolve(std::string_view host, Callback callback) {
   const auto state = state_;  // the callback may destroy the Resolver
-  return state->resolve(host, callback);
+  return state->resolve(host, std::move(callback));
 }
 
 const ResolverStats& Resolver::stats() const {

@@ -27,9 +27,9 @@
 namespace larder::wire {
 
 struct Limits {
-  std::size_t head = 64 * 1024;    // bytes of start line and field lines
-  std::size_t target = 32 * 1024;  // bytes of request-target
-  std::size_t fields = 256;        // field lines
+  std::size_t head = 65'536;    // bytes of start line and field lines
+  std::size_t target = 32'768;  // bytes of request-target
+  std::size_t fields = 256;     // field lines
 };
 
 struct NeedMore {};

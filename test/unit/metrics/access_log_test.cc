@@ -12,10 +12,42 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <new>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
+
+// ThreadSanitizer brings an operator new of its own that cannot be replaced.
+#if defined(__SANITIZE_THREAD__)
+#define LARDER_COUNTS_ALLOCATIONS 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LARDER_COUNTS_ALLOCATIONS 0
+#endif
+#endif
+#ifndef LARDER_COUNTS_ALLOCATIONS
+#define LARDER_COUNTS_ALLOCATIONS 1
+#endif
+
+#if LARDER_COUNTS_ALLOCATIONS
+namespace {
+thread_local std::size_t allocations = 0;
+}
+
+// Every allocation of this program is counted, so that a test can tell that there was none.
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+#endif
 
 namespace larder::metrics {
 namespace {
@@ -195,6 +227,24 @@ TEST_CASE("no byte can break a line or make it longer than six times itself") {
   for (const char c : line.substr(0, line.size() - 1))
     CHECK((static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f));
 }
+
+#if LARDER_COUNTS_ALLOCATIONS
+TEST_CASE("a line allocates nothing where there is room") {
+  auto r = record();
+  const std::string long_url(2'000, '\xff');
+  std::string out;
+  out.reserve(20'000);
+  const auto before = allocations;
+  append_json(out, r);
+  r.url = long_url;
+  r.ts += 1s;
+  append_json(out, r);
+  CHECK(allocations == before);
+  CHECK(lines_in(out) == 2);
+  const std::string copy(out);
+  CHECK(allocations > before);  // the count does count
+}
+#endif
 
 TEST_CASE("lines reach a file that is made for the owner and the group") {
   const Folder folder;

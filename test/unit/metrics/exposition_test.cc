@@ -71,7 +71,8 @@ TEST_CASE("every series has a help and a type, and is named for Larder") {
   const auto scrape = Fixture().scrape();
   CHECK(scrape.mistakes.empty());
   CHECK(scrape.values.size() > 200);  // nine histograms of twenty-one lines are most of it
-  for (const auto& [series, value] : scrape.values) {
+  for (const auto& pair : scrape.values) {
+    const auto& series = pair.first;  // not a structured binding: CAPTURE makes a lambda of it, which clang 14 refuses
     CAPTURE(series);
     CHECK(series.starts_with("larder_"));
     auto family = family_of(series);
@@ -83,7 +84,7 @@ TEST_CASE("every series has a help and a type, and is named for Larder") {
     CHECK(scrape.help.at(family).ends_with('.'));
     REQUIRE(scrape.type.count(family) == 1);
     CHECK((scrape.type.at(family) == "counter") == family.ends_with("_total"));
-    CHECK(std::isfinite(value));
+    CHECK(std::isfinite(pair.second));
   }
   CHECK(scrape.type.at("larder_request_duration_seconds") == "histogram");
 }

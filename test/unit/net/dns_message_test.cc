@@ -205,6 +205,9 @@ TEST_CASE("messages that lie about their lengths end as failures") {
   CHECK(describe(parse(with_owner(0xc00c))) == "addresses 97.98.99.100 ttl=60");
   CHECK(describe(parse(with_owner(0xc022))) == "failed");  // at itself
   CHECK(describe(parse(with_owner(0xffff))) == "failed");  // past the end
+  // Ahead, at the owner of the next record: names only point back.
+  CHECK(describe(parse(with_owner(0xc032).count(1, 1).name("www.example.test").u16(16).u16(1).u32(1).u16(0))) ==
+        "failed");
   CHECK(describe(parse(answer().count(1, 1).raw("\x40"
                                                 "a"))) == "failed");
   CHECK(describe(parse(answer().count(1, 1).raw("\x3f"

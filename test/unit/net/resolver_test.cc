@@ -1,91 +1,31 @@
 #include "proxy/net/resolver.h"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <fstream>
+#include <algorithm>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
-#include "test/unit/net/dns_server.h"
-#include "test/unit/net/support.h"
+#include "test/unit/net/resolver_fixture.h"
 
 namespace larder::net {
 namespace {
 
 using namespace std::chrono_literals;
+using test::addresses;
+using test::describe;
 using test::DnsServer;
+using test::kOtherV4;
+using test::kV4;
+using test::kV6;
 using test::literal;
+using test::ResolverTest;
 using test::run;
 using test::Script;
-
-const Address kV4 = Address::parse_literal("192.0.2.1", 0).value();
-const Address kOtherV4 = Address::parse_literal("192.0.2.2", 0).value();
-const Address kV6 = Address::parse_literal("2001:db8::1", 0).value();
-
-Script addresses(std::vector<Address> list) {
-  Script script;
-  script.addresses = std::move(list);
-  return script;
-}
-
-std::string describe(const Resolved& resolved) {
-  if (resolved.error != DnsError::None) return std::string(to_string(resolved.error));
-  std::string out;
-  for (const Address& address : resolved.addresses) {
-    if (!out.empty()) out += ' ';
-    address.append_host(out);
-  }
-  return out;
-}
-
-class ResolverTest {
- protected:
-  ResolverTest() {
-    options.servers = {server.address()};
-    options.resolv_conf = "";
-  }
-
-  Resolver& resolver() {
-    if (!resolver_) resolver_ = std::make_unique<Resolver>(loop, options);
-    return *resolver_;
-  }
-  // Asks and waits for the answer. `inside` tells whether it came within the call.
-  std::string ask(std::string_view name) {
-    std::optional<std::string> answer;
-    const auto begin = Clock::now();
-    const auto query = resolver().resolve(name, [&](const Resolved& resolved) {
-      answer = describe(resolved);
-      loop.stop();
-    });
-    inside = answer.has_value();
-    CHECK(inside == (query == nullptr));
-    // A stop that was called inside the call is taken back by a run.
-    REQUIRE(run(loop));
-    took = Clock::now() - begin;
-    return answer.value();
-  }
-  void wait(std::chrono::milliseconds time) {
-    Timer timer(loop, [&] { loop.stop(); });
-    timer.set(time);
-    REQUIRE(run(loop));
-  }
-  [[nodiscard]] int asked(std::string_view name) const {
-    return server.asked(name, DnsType::A) + server.asked(name, DnsType::Aaaa);
-  }
-
-  DnsServer server;
-  Loop loop;
-  ResolverOptions options;
-  bool inside = false;
-  Clock::duration took{};
-  std::unique_ptr<Resolver> resolver_;
-};
 
 TEST_CASE_FIXTURE(ResolverTest, "literals are answered inside the call, without asking") {
   CHECK(ask("192.0.2.7") == "192.0.2.7");
@@ -153,8 +93,11 @@ TEST_CASE_FIXTURE(ResolverTest, "a long TTL is cut to max_ttl") {
 TEST_CASE_FIXTURE(ResolverTest, "no such name, and a name without an address, are cached for negative_ttl") {
   options.negative_ttl = 200ms;
   server.say("empty.test", std::vector<Address>{});
-  for (const auto& [name, error] :
-       {std::pair{"gone.test", "no such name"}, std::pair{"empty.test", "the name has no address"}}) {
+  const std::pair<std::string_view, std::string_view> rows[] = {{"gone.test", "no such name"},
+                                                                {"empty.test", "the name has no address"}};
+  for (const auto& row : rows) {
+    const std::string_view name = row.first;
+    const std::string_view error = row.second;
     CAPTURE(name);
     CHECK(ask(name) == error);
     CHECK(took < 1s);
@@ -426,77 +369,6 @@ TEST_CASE_FIXTURE(ResolverTest, "names that no server is asked for") {
   }
   CHECK(ask(std::string(254, 'a')) == "no such name");
   CHECK(server.asked() == 0);
-}
-
-class Files : public ResolverTest {
- protected:
-  Files() {
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    options.hosts = folder + "/hosts";
-    options.resolv_conf = folder + "/resolv.conf";
-  }
-  ~Files() {
-    std::remove(options.hosts.c_str());
-    std::remove(options.resolv_conf.c_str());
-    ::rmdir(folder.c_str());
-  }
-  static void write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
-
-  std::string folder = "/tmp/larder-resolver-XXXXXX";
-};
-
-TEST_CASE_FIXTURE(Files, "the hosts file comes before DNS, and is read again when it changes") {
-  write(options.hosts, "192.0.2.1 a.test\n2001:db8::1 a.test\n192.0.2.9 localhost\n");
-  server.say("a.test", {kOtherV4});
-  CHECK(ask("A.test.") == "2001:db8::1 192.0.2.1");
-  CHECK(inside);
-  CHECK(ask("localhost") == "192.0.2.9");
-  CHECK(server.asked() == 0);
-  write(options.hosts, "");
-  wait(1010ms);
-  CHECK(ask("a.test") == "192.0.2.2");
-}
-
-TEST_CASE_FIXTURE(Files, "search domains are tried, in order and after complete names") {
-  write(options.resolv_conf, "search one.test two.test\nnameserver 192.0.2.53\n");
-  server.say("host.two.test", {kV4});
-  CHECK(ask("host") == "192.0.2.1");
-  CHECK(server.asked("host.one.test", DnsType::A) == 1);
-  CHECK(server.asked("host", DnsType::A) == 0);
-  CHECK(ask("host") == "192.0.2.1");
-  CHECK(inside);
-  CHECK(ask("host.") == "no such name");
-  CHECK(server.asked("host", DnsType::A) == 1);
-
-  server.say("www.host.one.test", {kOtherV4});
-  CHECK(ask("www.host") == "192.0.2.2");
-  CHECK(server.asked("www.host", DnsType::A) == 1);
-  CHECK(ask("gone") == "no such name");
-  CHECK(server.asked("gone", DnsType::A) == 1);
-}
-
-TEST_CASE_FIXTURE(Files, "what is certain does not hide a failure of a search domain") {
-  write(options.resolv_conf, "search one.test\n");
-  Script failure;
-  failure.rcode = test::kServerFailure;
-  server.say("host.one.test", failure);
-  CHECK(ask("host") == "no name server could answer");
-}
-
-TEST_CASE_FIXTURE(Files, "without a server there is an error at once; a new resolv.conf is seen") {
-  options.servers.clear();
-  CHECK(ask("a.test") == "no name server could answer");
-  CHECK(inside);
-  write(options.resolv_conf, "# nothing yet\n");
-  wait(1010ms);
-  CHECK(ask("a.test") == "no name server could answer");
-  CHECK(inside);
-  // Nobody answers at 127.0.0.1:53 or a forwarder refuses .test; either way it is asked now, not refused inside.
-  write(options.resolv_conf, "nameserver 127.0.0.1\n");
-  wait(1010ms);
-  options.timeout = 100ms;
-  ask("a.test");
-  CHECK_FALSE(inside);
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ Outcome decode(std::string_view coded, std::size_t piece, const Limits& limits) 
 
 Outcome decode(std::string_view coded, const Limits& limits = {}) {
   const Outcome at_once = decode(coded, coded.size() + 1, limits);
-  for (const std::size_t piece : {1, 2, 3, 7}) {
+  for (const std::size_t piece : {1U, 2U, 3U, 7U}) {
     CAPTURE(piece);
     CHECK(decode(coded, piece, limits) == at_once);
   }

@@ -123,11 +123,11 @@ TEST_CASE("accepted requests") {
 TEST_CASE("versions") {
   RequestParser parser{Limits{}};
   http::RequestHead head;
-  for (const auto& [version, minor] : {std::pair{"HTTP/1.0", 0}, {"HTTP/1.1", 1}, {"HTTP/1.2", 1}, {"HTTP/1.9", 1}}) {
-    CAPTURE(version);
-    const std::string bytes = "GET / "s + version + "\r\n\r\n";
+  for (const char digit : {'0', '1', '2', '9'}) {
+    CAPTURE(digit);
+    const std::string bytes = "GET / HTTP/1."s + digit + "\r\n\r\n";
     CHECK(std::holds_alternative<Parsed>(parser.parse(bytes, head)));
-    CHECK(head.minor == minor);
+    CHECK(head.minor == (digit == '0' ? 0 : 1));
   }
   for (const char* version : {"HTTP/2.0", "HTTP/0.9", "HTTP/3.1"}) {
     CAPTURE(version);
