@@ -156,6 +156,7 @@ metrics::Gauges Program::gauges() const {
   gauges.memory_capacity = stats.capacity;
   gauges.origin_idle = pool_->idle();
   gauges.workers = workers_.size();
+  gauges.log_lines_lost = log_->lost_lines();
   return gauges;
 }
 

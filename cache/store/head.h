@@ -14,6 +14,7 @@ namespace larder::store {
 
 struct Head : RefCounted<Head> {
   std::uint16_t status = 0;
+  std::uint8_t minor = 1;                // HTTP/1.minor as it was received, for Via
   // "HTTP/1.1 200 OK\r\n" and the end-to-end field lines, each with its CRLF; without Content-Length, Age and the final
   // empty line, which are computed at delivery.
   std::string block;

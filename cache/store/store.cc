@@ -107,9 +107,9 @@ Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::Field
     if (shard.newest != object) {
       unlink_lru(shard, *object);
       link_newest(shard, *object, now);
-    } else {
-      object->touched_ = now;
     }
+    object->touched_ = now;
+    if (shard.oldest == object) shard.oldest_tick.store(now, std::memory_order_relaxed);
     found.object = Ref<Object>(object);
     break;
   }
@@ -120,13 +120,18 @@ Ref<Object> Store::join_or_lead(const Ref<Object>& mine, http::FieldSpan request
   Shard& shard = shard_of(mine->hash_);
   const std::lock_guard lock(shard.mutex);
   const auto [begin, end] = shard.flights.equal_range(mine->hash_);
+  Ref<Object> unknown;
   for (auto it = begin; it != end; ++it) {
     Object& flight = *it->second;
     if (flight.key_ != mine->key_ || !flight.is_joinable() || flight.is_doomed()) continue;
     const Head* head = flight.head();
-    if (head != nullptr && !(head->shareable && policy::vary_matches(head->vary, request))) continue;
-    return it->second;
+    if (head == nullptr) {
+      unknown = it->second;  // it may turn out to fit: one whose head is known to is better
+    } else if (head->shareable && policy::vary_matches(head->vary, request)) {
+      return it->second;
+    }
   }
+  if (unknown) return unknown;
   shard.flights.emplace(mine->hash_, mine);
   return mine;
 }

@@ -109,7 +109,8 @@ void Connection::process() {
   }
   running_ = false;
   if (closed_) return;
-  flush();
+  // Blocked output is on_writable's alone to flush: it also resumes the transaction that waits for room.
+  if (!write_blocked_) flush();
   if (closed_) return;
   if (ending_ && output_.empty() && !transaction_) {
     end_gently();

@@ -22,6 +22,7 @@ Next Transaction::admit() {
   if (head_.target.starts_with('/')) return admit_origin_form();
   if (head_.target == "*") {
     if (head_.method == http::Method::Options) return answer_options();
+    connection_.close_after();
     return fail(400, "http_request_error", "Only OPTIONS may ask for \"*\".", "the request target \"*\" goes with OPTIONS");
   }
   return admit_absolute();

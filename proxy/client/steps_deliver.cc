@@ -86,7 +86,10 @@ void Transaction::append_age(std::string& out, const store::Head& head) const {
 void Transaction::append_framing(std::string& out, const store::Head& head) {
   std::optional<std::uint64_t> length = head.length;
   if (object_->state() == store::Object::State::Complete && has_body_out_) length = object_->size();
-  if (length && head.status != 204 && head.status != 304) {
+  // Trailers need the chunked coding to travel in.
+  const bool has_trailers = has_body_out_ && head_.minor == 1 && object_->state() == store::Object::State::Complete &&
+                            !object_->trailers().empty();
+  if (length && !has_trailers && head.status != 204 && head.status != 304) {
     out += "Content-Length: ";
     http::append_number(out, *length);
     out += "\r\n";
@@ -102,7 +105,11 @@ void Transaction::append_framing(std::string& out, const store::Head& head) {
   }
 }
 
-void Transaction::append_via(std::string& out) const { out.append("Via: 1.1 ").append(worker_.shared().via).append("\r\n"); }
+void Transaction::append_via(std::string& out) const {
+  // RFC 9110 section 7.6.3: the version in which this message was received; our own answers are 1.1.
+  const bool is_old = object_ && object_->head() != nullptr && object_->head()->minor == 0;
+  out.append(is_old ? "Via: 1.0 " : "Via: 1.1 ").append(worker_.shared().via).append("\r\n");
+}
 
 void Transaction::append_cache_status(std::string& out) const {
   out += "Cache-Status: larder";

@@ -98,6 +98,7 @@ void Transaction::drop_body() {
 // --- answers of Larder's own ---
 
 Next Transaction::respond(const Answer& answer) {
+  own_answer_ = true;
   drop_body();
   status_ = static_cast<std::uint16_t>(answer.status);
   std::string& out = connection_.output().text();
@@ -162,7 +163,8 @@ void Transaction::log() {
   const auto result = static_cast<std::size_t>(result_);
   counters.requests[result].add();
   counters.duration[result].observe(duration);
-  (from_cache_ ? counters.bytes_from_cache : counters.bytes_from_origin).add(body_sent_);
+  // Tunnels have counters of their own.
+  if (!own_answer_ && result_ != policy::Result::Tunnel) (from_cache_ ? counters.bytes_from_cache : counters.bytes_from_origin).add(body_sent_);
   metrics::AccessRecord record;
   record.ts = std::chrono::time_point_cast<std::chrono::milliseconds>(began_wall_);
   record.client = connection_.peer_text();

@@ -165,6 +165,7 @@ class Transaction {
   bool close_delimited_ = false;
   bool has_body_out_ = false;
   bool finished_ = false;
+  bool own_answer_ = false;     // Larder's own: its bytes came from neither cache nor origin
   bool is_local_ = false;       // a page of Larder's own: not a proxied request
   std::string_view error_;      // the Proxy-Status error type of an answer of Larder's own; static text
   std::optional<store::Failure> tunnel_failure_;

@@ -336,6 +336,7 @@ void Fetch::on_switching(const http::ResponseHead& head, std::size_t head_bytes)
 store::Ref<store::Head> Fetch::make_head(const http::ResponseHead& head, http::FieldSpan fields) const {
   auto made = store::make_ref<store::Head>();
   made->status = head.status;
+  made->minor = head.minor;
   made->block.reserve(512);
   wire::append_status_line(made->block, head.status, head.reason);
   wire::append_end_to_end(made->block, fields);
@@ -393,6 +394,7 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   }
   http::ResponseHead renewed;
   renewed.status = older.status;
+  renewed.minor = head.minor;
   renewed.reason = http::reason_phrase(older.status);
   policy::merge(stored, head.fields, renewed.fields);
   auto made = make_head(renewed, renewed.fields);

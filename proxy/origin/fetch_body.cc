@@ -25,7 +25,7 @@ void Fetch::read_body() {
     const std::uint64_t before = object().published();
     if (!read_piece(std::min(room, budget))) return;
     budget -= std::min(budget, object().published() - before);
-    if (budget == 0) return;  // level-triggered: the loop comes back
+    if (budget == 0 && !body_ended_) return;  // level-triggered: the loop comes back for what is left
   }
   if (phase_ == Phase::Body) finish();
 }
