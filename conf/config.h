@@ -1,5 +1,5 @@
-// What the operator says: one immutable value that all rooms read. Made by conf/load.h; every key's name, type, default and
-// meaning stands in conf/schema.cc, from which the help, the JSON Schema and the README's table are made.
+// What the operator says: one immutable value that all rooms read. Made by conf/load.h; every key's name, type, default
+// and meaning stands in conf/schema.cc, from which the help, the JSON Schema and the README's table are made.
 //
 // A Config is shared as shared_ptr<const Config>; a reload swaps the pointer. Any thread may read.
 #pragma once
@@ -31,33 +31,33 @@ struct Config {
   } admin;
 
   struct Cache {
-    std::uint64_t memory = 256ULL << 20;      // bytes; 0 for no memory tier
-    std::uint64_t max_object = 1ULL << 30;    // bytes of body
-    unsigned heuristic_percent = 10;          // RFC 9111 section 4.2.2
+    std::uint64_t memory = 256ULL << 20;    // bytes; 0 for no memory tier
+    std::uint64_t max_object = 1ULL << 30;  // bytes of body
+    unsigned heuristic_percent = 10;        // RFC 9111 section 4.2.2
     Millis heuristic_max{86'400'000};
     std::vector<std::string> targeted_fields{"Larder-Cache-Control"};
     struct Disk {
-      std::string path;                       // "" for none; the default is $XDG_CACHE_HOME/larder or ~/.cache/larder
+      std::string path;  // "" for none; the default is $XDG_CACHE_HOME/larder or ~/.cache/larder
       std::uint64_t size = 10ULL << 30;
     } disk;
   } cache;
 
   struct Access {
-    std::vector<Network> clients;              // who may use the proxy
+    std::vector<Network> clients;  // who may use the proxy
     std::vector<std::uint16_t> connect_ports{80, 443};
   } access;
 
   struct Log {
-    std::string access = "stdout";             // "stdout", a path, or "" for none
+    std::string access = "stdout";  // "stdout", a path, or "" for none
   } log;
 
   struct Dns {
-    std::vector<std::string> servers;          // "ADDR" or "ADDR:PORT"; empty: /etc/resolv.conf
-    std::string hosts = "/etc/hosts";          // "" for none
-    Millis timeout{5'000};                     // for one name, all tries together
-    Millis min_ttl{1'000};                     // shorter TTLs are lengthened to this
-    Millis max_ttl{3'600'000};                 // longer ones are cut
-    Millis negative_ttl{10'000};               // when the answer names none, and the most for a negative answer
+    std::vector<std::string> servers;  // "ADDR" or "ADDR:PORT"; empty: /etc/resolv.conf
+    std::string hosts = "/etc/hosts";  // "" for none
+    Millis timeout{5'000};             // for one name, all tries together
+    Millis min_ttl{1'000};             // shorter TTLs are lengthened to this
+    Millis max_ttl{3'600'000};         // longer ones are cut
+    Millis negative_ttl{10'000};       // when the answer names none, and the most for a negative answer
   } dns;
 
   struct Timeouts {
@@ -72,13 +72,13 @@ struct Config {
   } timeouts;
 
   struct Limits {
-    std::uint64_t header_bytes = 64ULL * 1024;      // a message head
-    std::uint64_t target_bytes = 32ULL * 1024;      // a request target
-    unsigned header_fields = 256;                // field lines
-    unsigned client_connections = 65'536;        // in all; further ones are closed at once
-    unsigned origin_idle_connections = 1'024;    // in all
+    std::uint64_t header_bytes = 64ULL * 1024;  // a message head
+    std::uint64_t target_bytes = 32ULL * 1024;  // a request target
+    unsigned header_fields = 256;               // field lines
+    unsigned client_connections = 65'536;       // in all; further ones are closed at once
+    unsigned origin_idle_connections = 1'024;   // in all
     unsigned origin_idle_per_host = 64;
-    std::uint64_t stream_window = 256ULL * 1024;    // bytes of a body in flight per request that is not stored
+    std::uint64_t stream_window = 256ULL * 1024;  // bytes of a body in flight per request that is not stored
   } limits;
 };
 

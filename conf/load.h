@@ -4,9 +4,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
-
 #include <tl/expected.hpp>
+#include <vector>
 
 #include "conf/config.h"
 
@@ -17,12 +16,13 @@ struct Error {
   std::string expected;  // "a size such as \"256MiB\" or a number of bytes, not \"lots\""
 };
 
-// Everything that was said. `file` "" = none. Each `set` is "dotted.key=value" (the value is JSON, or else taken as a string);
-// it wins over the file, the last one over earlier ones. All errors are gathered, not only the first.
+// Everything that was said. `file` "" = none. Each `set` is "dotted.key=value" (the value is JSON, or else taken as a
+// string); it wins over the file, the last one over earlier ones. All errors are gathered, not only the first.
 tl::expected<Config, std::vector<Error>> load(const std::string& file, const std::vector<std::string>& set);
 
 // The same for text already read (`name` stands for it in errors). For tests and fuzzing.
-tl::expected<Config, std::vector<Error>> load_text(std::string_view text, std::string_view name, const std::vector<std::string>& set);
+tl::expected<Config, std::vector<Error>> load_text(std::string_view text, std::string_view name,
+                                                   const std::vector<std::string>& set);
 
 // A JSON Schema (draft 2020-12) of the file: every key with type, default and description.
 std::string json_schema();
@@ -32,8 +32,8 @@ std::string markdown_table();
 std::string default_json();
 
 // Pieces, for other rooms and tests.
-std::optional<std::uint64_t> parse_size(std::string_view text);       // "256MiB", "10GiB", "1GB", "512", "64KiB"
-std::optional<Millis> parse_duration(std::string_view text);          // "250ms", "10s", "5m", "2h", "1d"
-std::optional<Network> parse_network(std::string_view text);          // "10.0.0.0/8", "::1", "192.0.2.7"
+std::optional<std::uint64_t> parse_size(std::string_view text);  // "256MiB", "10GiB", "1GB", "512", "64KiB"
+std::optional<Millis> parse_duration(std::string_view text);     // "250ms", "10s", "5m", "2h", "1d"
+std::optional<Network> parse_network(std::string_view text);     // "10.0.0.0/8", "::1", "192.0.2.7"
 
 }  // namespace larder::conf

@@ -38,7 +38,7 @@ struct Key {
   std::string_view fallback;  // the default, as the JSON text that the file would hold
   std::uint64_t min, max;     // of the number (bytes, milliseconds, count), or of how many members a list has
   Slot (*slot)(Config&);
-  std::string_view meaning;   // one or two sentences, without '|'
+  std::string_view meaning;  // one or two sentences, without '|'
 };
 
 std::span<const Key> keys();  // in the order in which they are shown; keys of one section stand together

@@ -31,7 +31,8 @@ class Exposition {
   void tick(std::chrono::steady_clock::time_point now);
   // The text exposition format 0.0.4, by prometheus-cpp's serialiser.
   [[nodiscard]] std::string scrape() const;
-  // hits (hit + revalidated + stale + collapsed) over those plus miss and pass, in the last five minutes; 0 when nothing was asked. Bytes alike.
+  // hits (hit + revalidated + stale + collapsed) over those plus miss and pass, in the last five minutes; 0 when
+  // nothing was asked. Bytes alike.
   [[nodiscard]] double hit_ratio() const;
   [[nodiscard]] double byte_hit_ratio() const;
 
@@ -47,8 +48,9 @@ class Exposition {
   std::vector<const Counters*> workers_;
   std::function<Gauges()> gauges_;
   std::string version_;
-  double started_;              // seconds since the epoch
-  std::deque<Sample> history_;  // oldest first; the first one is at most as young as the window is long, once that has passed
+  double started_;  // seconds since the epoch
+  std::deque<Sample>
+      history_;  // oldest first; the first one is at most as young as the window is long, once that has passed
   bool ticked_ = false;
 };
 

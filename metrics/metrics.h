@@ -40,19 +40,19 @@ class Histogram {
 
 // One worker's. All fields are written by its thread only.
 struct alignas(64) Counters {
-  std::array<Counter, policy::kResults> requests;           // by result
-  std::array<Histogram, policy::kResults> duration;         // by result
-  Counter bytes_from_cache, bytes_from_origin;              // response body bytes sent to clients, by where they came from
-  Counter tunnel_bytes_up, tunnel_bytes_down;               // client to origin, origin to client
-  Counter client_connections;                               // open now
+  std::array<Counter, policy::kResults> requests;    // by result
+  std::array<Histogram, policy::kResults> duration;  // by result
+  Counter bytes_from_cache, bytes_from_origin;       // response body bytes sent to clients, by where they came from
+  Counter tunnel_bytes_up, tunnel_bytes_down;        // client to origin, origin to client
+  Counter client_connections;                        // open now
   Counter client_connections_accepted, client_connections_refused;
-  Counter origin_active;                                    // origin connections in use now
+  Counter origin_active;  // origin connections in use now
   Counter origin_connects, origin_connect_failures;
-  Counter origin_requests, origin_reused;                   // exchanges; those on a connection that had carried one before
+  Counter origin_requests, origin_reused;  // exchanges; those on a connection that had carried one before
   Counter origin_retries;
   Counter dns_lookups, dns_cache_hits, dns_failures;
   Counter log_lines_dropped;
-  Counter storable_skipped;                                 // responses passed though storable: no room or too large
+  Counter storable_skipped;  // responses passed though storable: no room or too large
 };
 
 }  // namespace larder::metrics

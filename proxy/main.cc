@@ -32,7 +32,9 @@ struct Arguments {
   std::string admin;
 };
 
-void say(const std::string& line) { std::fprintf(stderr, "larder: %s\n", line.c_str()); }
+void say(const std::string& line) {
+  std::fprintf(stderr, "larder: %s\n", line.c_str());
+}
 
 void complain(const std::vector<conf::Error>& errors) {
   for (const auto& error : errors) say(error.where + ": " + error.expected);
@@ -237,7 +239,8 @@ int Program::run() {
   start_workers();
   std::vector<const metrics::Counters*> counters;
   for (const auto& one : counters_) counters.push_back(one.get());
-  exposition_ = std::make_unique<metrics::Exposition>(std::move(counters), [this] { return gauges(); }, LARDER_VERSION);
+  exposition_ = std::make_unique<metrics::Exposition>(
+      std::move(counters), [this] { return gauges(); }, LARDER_VERSION);
   if (admin_fd_.valid()) {
     admin::Options options;
     options.version = LARDER_VERSION;
@@ -308,14 +311,21 @@ int start(Arguments arguments) {
 
 int main(int argc, char** argv) {
   larder::Arguments arguments;
-  CLI::App app("Larder: a caching HTTP forward proxy. Without arguments it listens on 127.0.0.1:3128 and keeps 256 MiB in memory.", "larder");
+  CLI::App app(
+      "Larder: a caching HTTP forward proxy. Without arguments it listens on 127.0.0.1:3128 and keeps 256 MiB in "
+      "memory.",
+      "larder");
   app.set_version_flag("--version", "larder " LARDER_VERSION);
   app.add_option("--config", arguments.config, "Configuration file (JSON)")->type_name("FILE");
-  app.add_option("--set", arguments.set, "One configuration key, wins over the file; may be given again")->type_name("KEY=VALUE")->take_all()->allow_extra_args(false);
+  app.add_option("--set", arguments.set, "One configuration key, wins over the file; may be given again")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->allow_extra_args(false);
   app.add_flag("--check-config", arguments.check, "Check the configuration and exit");
   app.add_flag("--print-schema", arguments.print_schema, "Print the configuration's JSON Schema and exit");
   app.add_flag("--print-config-table", arguments.print_table, "Print every key as a Markdown table and exit");
-  app.add_flag("--print-default-config", arguments.print_default, "Print a configuration with every key's default and exit");
+  app.add_flag("--print-default-config", arguments.print_default,
+               "Print a configuration with every key's default and exit");
   auto* health = app.add_subcommand("health", "Ask a running Larder whether it is well: exit 0 or 1");
   health->add_option("--admin", arguments.admin, "Its admin address; else the configuration's")->type_name("ADDR:PORT");
   try {

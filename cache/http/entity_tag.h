@@ -12,7 +12,7 @@ struct EntityTag {
 };
 
 std::optional<EntityTag> parse_entity_tag(std::string_view text);  // exactly one, nothing around it
-bool is_strong_match(const EntityTag& a, const EntityTag& b);       // section 8.8.3.2
+bool is_strong_match(const EntityTag& a, const EntityTag& b);      // section 8.8.3.2
 bool is_weak_match(const EntityTag& a, const EntityTag& b);
 
 }  // namespace larder::http

@@ -39,7 +39,8 @@ struct ResponseHead {
 // The reason phrase of RFC 9110 section 15 for a status, "" when it has none.
 std::string_view reason_phrase(unsigned status);
 
-// Whether a response to `method` with `status` has no content whatever its fields say (RFC 9112 section 6.3 rules 1, 2).
+// Whether a response to `method` with `status` has no content whatever its fields say (RFC 9112 section 6.3 rules 1,
+// 2).
 bool is_bodiless(Method method, unsigned status);
 
 }  // namespace larder::http

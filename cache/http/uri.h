@@ -10,9 +10,9 @@ namespace larder::http {
 
 // Host and port of an authority. A view into the text it was parsed from.
 struct Authority {
-  std::string_view host;  // reg-name or IPv4address, or IPv6address without its brackets; never empty
-  std::uint16_t port = 0; // 0: none was given
-  bool is_ipv6 = false;   // host was an IP-literal in brackets
+  std::string_view host;   // reg-name or IPv4address, or IPv6address without its brackets; never empty
+  std::uint16_t port = 0;  // 0: none was given
+  bool is_ipv6 = false;    // host was an IP-literal in brackets
 };
 
 // host [":" port], nothing else: no userinfo (RFC 9110 section 4.2.4), port digits only and 1..65535, an empty port is
@@ -21,7 +21,7 @@ std::optional<Authority> parse_authority(std::string_view text);
 
 // An absolute URI of a request target. Views into the text.
 struct Uri {
-  std::string_view scheme;          // as received; "http", "https" or another
+  std::string_view scheme;  // as received; "http", "https" or another
   Authority authority;
   std::string_view path_and_query;  // "" when the URI has neither; begins with "/" or "?"
   [[nodiscard]] bool is_http() const;
@@ -41,7 +41,8 @@ void append_origin_form(std::string& out, const Uri& uri);
 void append_normalised(std::string& out, const Uri& uri);
 
 // Resolves a URI reference against a base (RFC 3986 section 5.2) far enough for Location and Content-Location:
-// absolute, "//authority", absolute path, or relative path. nullopt when the result is no http URI. Appends nothing then.
+// absolute, "//authority", absolute path, or relative path. nullopt when the result is no http URI. Appends nothing
+// then.
 std::optional<std::string> resolve_reference(const Uri& base, std::string_view reference);
 // The same scheme, host (without regard to case) and effective port (RFC 9110 section 4.3.1).
 bool is_same_origin(const Uri& a, const Uri& b);

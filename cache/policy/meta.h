@@ -1,5 +1,5 @@
-// What a cache must remember of a response to judge it later (RFC 9111 section 4.2), computed once when the head arrives.
-// Pure values; the arithmetic keeps the RFC's own names and saturates.
+// What a cache must remember of a response to judge it later (RFC 9111 section 4.2), computed once when the head
+// arrives. Pure values; the arithmetic keeps the RFC's own names and saturates.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ struct Meta {
   http::Seconds age_value{0};  // the Age field; 0 when absent or unparsable
   http::Seconds freshness_lifetime{0};
   LifetimeSource source = LifetimeSource::None;
-  bool no_cache = false;          // unqualified no-cache: never reused without validation
-  bool must_revalidate = false;   // must-revalidate, proxy-revalidate or s-maxage (section 5.2.2.10): never stale
+  bool no_cache = false;         // unqualified no-cache: never reused without validation
+  bool must_revalidate = false;  // must-revalidate, proxy-revalidate or s-maxage (section 5.2.2.10): never stale
   std::optional<http::Seconds> stale_while_revalidate, stale_if_error;
 };
 

@@ -14,8 +14,8 @@ struct StoreVerdict {
 };
 
 // Only GET responses are stored for now. `has_body`: the request had content (a "fat GET" is never stored). A response
-// with neither an explicit lifetime, a validator nor a heuristic is not worth storing (NoFreshness). Content-Length past
-// rules.max_object: TooLarge.
+// with neither an explicit lifetime, a validator nor a heuristic is not worth storing (NoFreshness). Content-Length
+// past rules.max_object: TooLarge.
 StoreVerdict storable(const http::RequestHead& request, const http::RequestDirectives& asked, bool has_body,
                       const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta,
                       const Rules& rules);

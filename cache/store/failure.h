@@ -8,10 +8,10 @@
 namespace larder::store {
 
 struct Failure {
-  std::uint16_t status = 502;       // what to answer when no byte of a response has been sent yet
-  std::string_view type;            // a Proxy-Status error type (RFC 9209 section 2.3), static text
-  std::string detail;               // a sentence for a person
-  bool abandoned = false;           // nobody was reading any more: whoever joined too late starts again
+  std::uint16_t status = 502;  // what to answer when no byte of a response has been sent yet
+  std::string_view type;       // a Proxy-Status error type (RFC 9209 section 2.3), static text
+  std::string detail;          // a sentence for a person
+  bool abandoned = false;      // nobody was reading any more: whoever joined too late starts again
 };
 
 }  // namespace larder::store

@@ -19,7 +19,9 @@ std::size_t Body::footprint() const {
   return bytes;
 }
 
-Object::~Object() { release_budget(); }
+Object::~Object() {
+  release_budget();
+}
 
 void Object::wake_readers() {
   for (Reader* reader : readers_) {

@@ -1,13 +1,14 @@
-// An Object is where one Fetch and any number of clients meet: one writer fills it, many readers follow while it fills or
-// read it when it is finished. A cached response, a response in flight and one that will never be stored are all Objects;
-// only whether an index knows it differs.
+// An Object is where one Fetch and any number of clients meet: one writer fills it, many readers follow while it fills
+// or read it when it is finished. A cached response, a response in flight and one that will never be stored are all
+// Objects; only whether an index knows it differs.
 //
-// Life: Pending (no head yet) -> Filling (head known, body growing) -> Complete or Failed. Head and body bytes never change once published.
-// A Complete object is read without a lock. The writer's functions belong to one thread; everything else may be called from any.
+// Life: Pending (no head yet) -> Filling (head known, body growing) -> Complete or Failed. Head and body bytes never
+// change once published. A Complete object is read without a lock. The writer's functions belong to one thread;
+// everything else may be called from any.
 //
-// Keeping: a body is kept whole while its budget allows (`keep`), or else passes through a window: what every reader has
-// read is dropped. A kept body may run ahead of its fastest reader by `lead` bytes, a passing one ahead of its slowest by `window`:
-// so a slow client slows the origin and memory is bounded.
+// Keeping: a body is kept whole while its budget allows (`keep`), or else passes through a window: what every reader
+// has read is dropped. A kept body may run ahead of its fastest reader by `lead` bytes, a passing one ahead of its
+// slowest by `window`: so a slow client slows the origin and memory is bounded.
 #pragma once
 
 #include <atomic>
@@ -63,7 +64,7 @@ class Object : public RefCounted<Object> {
   // Null until known. Once not null, it and what it points to stay as they are.
   [[nodiscard]] const Head* head() const { return published_head_.load(std::memory_order_acquire); }
   [[nodiscard]] const Ref<const Head>& head_ref() const { return head_; }  // only when head() is not null
-  [[nodiscard]] const Failure& failure() const { return failure_; }  // only when Failed
+  [[nodiscard]] const Failure& failure() const { return failure_; }        // only when Failed
   // The body's size; only when Complete.
   [[nodiscard]] std::uint64_t size() const { return body_->size; }
   [[nodiscard]] const std::string& trailers() const { return body_->trailers; }  // only when Complete
@@ -77,10 +78,10 @@ class Object : public RefCounted<Object> {
 
   // --- the writer's ---
   struct Plan {
-    bool keep = false;                    // keep the body whole, on the budget
-    std::uint64_t window = 256 * 1024;    // bytes a passing body may be ahead of its slowest reader
-    std::uint64_t lead = 1024 * 1024;     // bytes a kept body may be ahead of its fastest reader
-    std::uint64_t most = UINT64_MAX;      // a kept body past this many bytes becomes a passing one
+    bool keep = false;                  // keep the body whole, on the budget
+    std::uint64_t window = 256 * 1024;  // bytes a passing body may be ahead of its slowest reader
+    std::uint64_t lead = 1024 * 1024;   // bytes a kept body may be ahead of its fastest reader
+    std::uint64_t most = UINT64_MAX;    // a kept body past this many bytes becomes a passing one
   };
   void set_writer(WakerPtr waker) { writer_ = std::move(waker); }  // before anyone else has the Object
   void set_budget(Store* budget) { budget_ = budget; }             // before anyone else has the Object; may be null
@@ -108,12 +109,12 @@ class Object : public RefCounted<Object> {
   friend class Reader;
   friend class Store;
 
-  void wake_readers();       // with mutex_ held
-  void drop_passed();        // with mutex_ held
-  void stop_keeping();       // with mutex_ held
+  void wake_readers();  // with mutex_ held
+  void drop_passed();   // with mutex_ held
+  void stop_keeping();  // with mutex_ held
   std::uint64_t room_locked() const;
   void release_budget();
-  void trim_last_chunk();    // with mutex_ held
+  void trim_last_chunk();  // with mutex_ held
 
   const std::string key_;
   const std::uint64_t hash_;
@@ -121,18 +122,18 @@ class Object : public RefCounted<Object> {
   std::atomic<const Head*> published_head_{nullptr};
   std::atomic<bool> joinable_{true};
   std::atomic<bool> doomed_{false};
-  bool keep_ = false;             // writer's
+  bool keep_ = false;  // writer's
   Ref<const Head> head_;
   Ref<Body> body_;
   Failure failure_;
 
-  std::mutex mutex_;              // guards what follows, and body_'s content while Filling; a leaf but for Waker::wake
+  std::mutex mutex_;  // guards what follows, and body_'s content while Filling; a leaf but for Waker::wake
   std::vector<Reader*> readers_;
   std::vector<std::string> interims_;
   WakerPtr writer_;
   bool writer_waits_ = false;
-  bool passing_ = false;          // chunks are dropped when passed: readers lock even when Complete
-  std::uint64_t tail_used_ = 0;   // bytes published in the last chunk
+  bool passing_ = false;         // chunks are dropped when passed: readers lock even when Complete
+  std::uint64_t tail_used_ = 0;  // bytes published in the last chunk
   Plan plan_;
   Store* budget_ = nullptr;
   std::uint64_t reserved_ = 0;
@@ -180,10 +181,10 @@ class Reader {
   WakerPtr waker_;
   bool registered_ = false;
   bool late_ = false;
-  bool armed_ = false;            // guarded by the object's mutex
-  std::uint64_t position_ = 0;    // guarded by the object's mutex while registered
-  std::uint64_t sequence_ = 0;    // of the chunk that position_ is in
-  std::size_t offset_ = 0;        // in that chunk
+  bool armed_ = false;          // guarded by the object's mutex
+  std::uint64_t position_ = 0;  // guarded by the object's mutex while registered
+  std::uint64_t sequence_ = 0;  // of the chunk that position_ is in
+  std::size_t offset_ = 0;      // in that chunk
   std::size_t interim_ = 0;
 };
 

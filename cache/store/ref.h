@@ -1,5 +1,5 @@
-// An owning pointer to a thing that counts its own owners: 8 bytes, one atomic step to copy. The count may be touched from
-// any thread; the thing itself has its own rules.
+// An owning pointer to a thing that counts its own owners: 8 bytes, one atomic step to copy. The count may be touched
+// from any thread; the thing itself has its own rules.
 #pragma once
 
 #include <atomic>

@@ -34,7 +34,9 @@ Store::~Store() {
   }
 }
 
-std::uint64_t Store::hash(std::string_view key) const { return XXH3_64bits_withSeed(key.data(), key.size(), seed_); }
+std::uint64_t Store::hash(std::string_view key) const {
+  return XXH3_64bits_withSeed(key.data(), key.size(), seed_);
+}
 
 void Store::unlink_lru(Shard& shard, Object& object) {
   (object.lru_newer_ != nullptr ? object.lru_newer_->lru_older_ : shard.newest) = object.lru_older_;
@@ -164,7 +166,8 @@ void Store::replace_variants(Shard& shard, const Object& object, std::vector<Ref
   for (Object* other = shard.buckets[bucket_of(shard, object.hash_)]; other != nullptr; other = next) {
     next = other->hash_next_;
     if (other->hash_ != object.hash_ || other->key_ != object.key_) continue;
-    if (other->head_->vary == object.head_->vary || ++variants >= kMostVariants) dropped.push_back(take_out(shard, *other));
+    if (other->head_->vary == object.head_->vary || ++variants >= kMostVariants)
+      dropped.push_back(take_out(shard, *other));
   }
 }
 
@@ -172,7 +175,8 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
   bool indexed = false;
-  const std::uint64_t cost = sizeof(Object) + object->key_.capacity() + object->head_->footprint() + object->body_->footprint();
+  const std::uint64_t cost =
+      sizeof(Object) + object->key_.capacity() + object->head_->footprint() + object->body_->footprint();
   object->release_budget();  // the charge below takes over
   {
     const std::lock_guard lock(shard.mutex);

@@ -1,6 +1,6 @@
-// What is kept in memory: an index of Complete objects with LRU eviction by bytes, and the flights (objects being filled) that
-// other requests may join. Shared by all workers: sharded by key hash, one short mutex per shard; no lock is held across a
-// system call, a callback or a destructor of an Object.
+// What is kept in memory: an index of Complete objects with LRU eviction by bytes, and the flights (objects being
+// filled) that other requests may join. Shared by all workers: sharded by key hash, one short mutex per shard; no lock
+// is held across a system call, a callback or a destructor of an Object.
 //
 // Lock order: a shard's mutex is a leaf. An Object's mutex may be held when reserve()/release() is called.
 #pragma once
@@ -32,7 +32,7 @@ class Store {
   [[nodiscard]] std::uint64_t hash(std::string_view key) const;
 
   struct Found {
-    Ref<Object> object;    // Complete, and selected by Vary; null when there is none
+    Ref<Object> object;           // Complete, and selected by Vary; null when there is none
     bool other_variants = false;  // the URI is known, but no stored response has this request's selecting fields
   };
   // The newest matching variant; makes it the most recently used.
@@ -58,7 +58,8 @@ class Store {
   // Removes that very object, if it is still indexed.
   void remove(const Object& object);
 
-  // Bytes for a body being filled. False: no room may be made (then nothing was taken). Fills may hold half the capacity.
+  // Bytes for a body being filled. False: no room may be made (then nothing was taken). Fills may hold half the
+  // capacity.
   bool reserve(std::uint64_t bytes);
   void release(std::uint64_t bytes);
   // The largest body that may be kept.
@@ -76,7 +77,7 @@ class Store {
 
   struct Shard {
     std::mutex mutex;
-    std::vector<Object*> buckets;   // owned: one count each
+    std::vector<Object*> buckets;  // owned: one count each
     std::size_t size = 0;
     Object* newest = nullptr;
     Object* oldest = nullptr;

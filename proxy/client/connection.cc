@@ -42,7 +42,9 @@ void Connection::start() {
   stream_.want_read(true);
 }
 
-bool Connection::is_idle() const { return !transaction_ && !tunnel_ && output_.empty() && input_.empty(); }
+bool Connection::is_idle() const {
+  return !transaction_ && !tunnel_ && output_.empty() && input_.empty();
+}
 
 void Connection::close() {
   if (closed_) return;
@@ -58,7 +60,7 @@ void Connection::cut(bool reset) {
   if (closed_) return;
   if (reset) {
     // A close-delimited body ends like a whole one when the connection closes in order.
-    const struct ::linger hard{1, 0};
+    const struct ::linger hard { 1, 0 };
     ::setsockopt(stream_.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     close();
     return;
@@ -242,13 +244,10 @@ void Connection::feed_body() {
     if (step.status != wire::ChunkedDecoder::Status::Done) continue;
     body_open_ = false;
     if (drop) break;
-    std::string trailers;
-    for (const auto& field : decoder_->trailers()) {
-      trailers.append(field.name).append(": ").append(field.value).append("\r\n");
-    }
-    body_->finish(std::move(trailers));
+    body_->finish(wire::serialise_trailers(decoder_->trailers()));
   }
-  if (body_open_ && input_ended_ && input_.empty() && transaction_) on_body_broken({400, "the request ended before its content did"});
+  if (body_open_ && input_ended_ && input_.empty() && transaction_)
+    on_body_broken({400, "the request ended before its content did"});
 }
 
 void Connection::on_body_broken(const wire::Reject& reject) {
@@ -266,7 +265,9 @@ void Connection::on_body_broken(const wire::Reject& reject) {
 
 // --- writing ---
 
-bool Connection::is_output_full() const { return output_.size() >= kOutputHigh; }
+bool Connection::is_output_full() const {
+  return output_.size() >= kOutputHigh;
+}
 
 void Connection::flush() {
   if (closed_ || output_.empty()) return;
@@ -364,8 +365,9 @@ void Connection::become_tunnel(net::Fd origin, std::string to_client,
   output_.drain_to(first);
   first += to_client;
   timer_.cancel();
-  tunnel_ = std::make_unique<Tunnel>(worker_.loop(), worker_.buffers(), worker_.counters(), stream_.release(), std::move(origin),
-                                     worker_.config().timeouts.tunnel_idle, [this, on_end = std::move(on_end)] {
+  tunnel_ = std::make_unique<Tunnel>(worker_.loop(), worker_.buffers(), worker_.counters(), stream_.release(),
+                                     std::move(origin), worker_.config().timeouts.tunnel_idle,
+                                     [this, on_end = std::move(on_end)] {
                                        on_end(tunnel_->bytes_up(), tunnel_->bytes_down());
                                        close();
                                      });

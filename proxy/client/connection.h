@@ -1,5 +1,5 @@
-// One client connection: reads requests in order, runs one Transaction at a time, writes what they produce. Knows framing
-// and deadlines; knows nothing of caches and origins. Its worker's thread only.
+// One client connection: reads requests in order, runs one Transaction at a time, writes what they produce. Knows
+// framing and deadlines; knows nothing of caches and origins. Its worker's thread only.
 #pragma once
 
 #include <cstdint>
@@ -45,12 +45,14 @@ class Connection final : public net::Buried, private net::Stream::Events {
   [[nodiscard]] bool will_close() const { return close_after_; }
   // The request has content: from now on it is read into `body`.
   void read_body_into(std::shared_ptr<origin::RequestBody> body, const wire::Framing& framing);
-  // The request's content is dropped as it comes: nobody forwards it. Past a small size the connection will close instead.
+  // The request's content is dropped as it comes: nobody forwards it. Past a small size the connection will close
+  // instead.
   void ignore_body(const wire::Framing& framing);
   // The response cannot be finished. What was written must not look complete: `reset` when only a reset shows that.
   void cut(bool reset);
   // The connection becomes one end of a tunnel, after `to_client` was sent. `on_end` is told the bytes each way.
-  void become_tunnel(net::Fd origin, std::string to_client, std::function<void(std::uint64_t up, std::uint64_t down)> on_end);
+  void become_tunnel(net::Fd origin, std::string to_client,
+                     std::function<void(std::uint64_t up, std::uint64_t down)> on_end);
   // A Transaction that had answered Suspend may go on.
   void resume();
 
@@ -62,14 +64,14 @@ class Connection final : public net::Buried, private net::Stream::Events {
   void on_readable() override;
   void on_writable() override;
   void on_timeout();
-  bool fill_input();       // false: closed
-  void process();          // parses and runs until there is nothing to do now
-  bool next_request();     // false when there is no whole request, or the connection is ending
+  bool fill_input();    // false: closed
+  void process();       // parses and runs until there is nothing to do now
+  bool next_request();  // false when there is no whole request, or the connection is ending
   void after_transaction();
   void on_reject(const wire::Reject& reject);
   void feed_body();
   void on_body_broken(const wire::Reject& reject);
-  void end_gently();       // the last byte is queued: send it, then close without a reset
+  void end_gently();  // the last byte is queued: send it, then close without a reset
   void linger();
   void update_interest();
 
@@ -84,16 +86,16 @@ class Connection final : public net::Buried, private net::Stream::Events {
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Tunnel> tunnel_;
 
-  std::shared_ptr<origin::RequestBody> body_;   // null: dropped as it comes
+  std::shared_ptr<origin::RequestBody> body_;  // null: dropped as it comes
   std::shared_ptr<origin::LoopWaker> body_waker_;
   std::unique_ptr<wire::ChunkedDecoder> decoder_;
   std::uint64_t body_left_ = 0;
-  bool body_open_ = false;                      // of the current request, content is still to come
+  bool body_open_ = false;  // of the current request, content is still to come
 
-  bool running_ = false;       // inside process(): do not enter it again
-  bool input_ended_ = false;   // the client has closed its sending side
+  bool running_ = false;      // inside process(): do not enter it again
+  bool input_ended_ = false;  // the client has closed its sending side
   bool close_after_ = false;
-  bool ending_ = false;        // nothing more is read as requests
+  bool ending_ = false;  // nothing more is read as requests
   bool lingering_ = false;
   bool closed_ = false;
   bool write_blocked_ = false;

@@ -1,5 +1,5 @@
-// What is to be written to a client: copied bytes (heads, chunk sizes, small bodies) and pinned pieces of stored bodies, in
-// order, sent by as few system calls as the kernel allows. One thread.
+// What is to be written to a client: copied bytes (heads, chunk sizes, small bodies) and pinned pieces of stored
+// bodies, in order, sent by as few system calls as the kernel allows. One thread.
 #pragma once
 
 #include <cstddef>

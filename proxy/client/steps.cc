@@ -16,14 +16,16 @@ using policy::Result;
 
 Next Transaction::admit() {
   if (!worker_.access()->may_use(connection_.peer())) {
-    return deny("http_request_denied", "This proxy is not open to your address.", "client address not in access.clients");
+    return deny("http_request_denied", "This proxy is not open to your address.",
+                "client address not in access.clients");
   }
   if (head_.method == http::Method::Connect) return admit_connect();
   if (head_.target.starts_with('/')) return admit_origin_form();
   if (head_.target == "*") {
     if (head_.method == http::Method::Options) return answer_options();
     connection_.close_after();
-    return fail(400, "http_request_error", "Only OPTIONS may ask for \"*\".", "the request target \"*\" goes with OPTIONS");
+    return fail(400, "http_request_error", "Only OPTIONS may ask for \"*\".",
+                "the request target \"*\" goes with OPTIONS");
   }
   return admit_absolute();
 }
@@ -31,7 +33,12 @@ Next Transaction::admit() {
 Next Transaction::admit_origin_form() {
   is_local_ = true;
   if (head_.method != http::Method::Get && head_.method != http::Method::Head) {
-    return respond({405, "text/plain; charset=utf-8", "This is a proxy: it serves only a help page itself.\n", {}, "Allow: GET, HEAD\r\n", {}});
+    return respond({405,
+                    "text/plain; charset=utf-8",
+                    "This is a proxy: it serves only a help page itself.\n",
+                    {},
+                    "Allow: GET, HEAD\r\n",
+                    {}});
   }
   std::string here(http::value_of(head_.fields, http::FieldName::Host).value_or(""));
   if (here.empty()) here = worker_.shared().own.front().to_string();
@@ -43,7 +50,10 @@ Next Transaction::admit_origin_form() {
     return respond({200, "application/x-ns-proxy-autoconfig", proxy_pac(here), {}, {}, {}});
   }
   const bool html = wants_html(head_.fields);
-  const auto body = error_page(404, "Not Found", "Larder serves only its help page and /proxy.pac itself. To reach a site through it, set it as your proxy.", {}, head_.target, html);
+  const auto body = error_page(
+      404, "Not Found",
+      "Larder serves only its help page and /proxy.pac itself. To reach a site through it, set it as your proxy.", {},
+      head_.target, html);
   return respond({404, html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", body, {}, {}, {}});
 }
 
@@ -63,18 +73,27 @@ Next Transaction::admit_absolute() {
   const auto uri = http::parse_absolute(head_.target);
   if (!uri) {
     connection_.close_after();
-    return fail(400, "http_request_error", "The request target is not one that a proxy can take.", "the request target is neither absolute-form, authority-form nor \"*\"");
+    return fail(400, "http_request_error", "The request target is not one that a proxy can take.",
+                "the request target is neither absolute-form, authority-form nor \"*\"");
   }
   uri_ = *uri;
   if (!http::equals_ignoring_case(uri_.scheme, "http")) {
-    return fail(501, "http_request_error", "Larder forwards http:// requests; https:// goes through CONNECT.", "unsupported scheme in the request target");
+    return fail(501, "http_request_error", "Larder forwards http:// requests; https:// goes through CONNECT.",
+                "unsupported scheme in the request target");
   }
-  if (is_looping()) return fail(508, "proxy_loop_detected", "This request has already been through this proxy.", "Via names this proxy");
+  if (is_looping())
+    return fail(508, "proxy_loop_detected", "This request has already been through this proxy.",
+                "Via names this proxy");
   if (head_.method == http::Method::Trace || head_.method == http::Method::Options) {
     const auto hops = http::value_of(head_.fields, http::FieldName::MaxForwards);
     if (hops && http::parse_digits(*hops) == std::uint64_t{0}) {  // RFC 9110 section 7.6.2: the final recipient is here
       if (head_.method == http::Method::Options) return answer_options();
-      return respond({405, "text/plain; charset=utf-8", "This proxy does not answer TRACE itself.\n", {}, "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, CONNECT\r\n", {}});
+      return respond({405,
+                      "text/plain; charset=utf-8",
+                      "This proxy does not answer TRACE itself.\n",
+                      {},
+                      "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, CONNECT\r\n",
+                      {}});
     }
   }
   return go(kLookup);
@@ -95,23 +114,28 @@ Next Transaction::lookup() {
   if (has_body || policy::has_origin_condition(head_.fields) || http::has(head_.fields, http::FieldName::Range) ||
       http::has(head_.fields, http::FieldName::Upgrade)) {
     forward_ = Forward::Bypass;
-    reason_ = has_body                                              ? Reason::RequestBody
+    reason_ = has_body                                            ? Reason::RequestBody
               : http::has(head_.fields, http::FieldName::Range)   ? Reason::RequestRange
               : http::has(head_.fields, http::FieldName::Upgrade) ? Reason::RequestUpgrade
-                                                                    : Reason::RequestCondition;
-    if (asked_.only_if_cached) return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.", "only-if-cached");
+                                                                  : Reason::RequestCondition;
+    if (asked_.only_if_cached)
+      return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.",
+                  "only-if-cached");
     return go(kFetch);
   }
   auto found = worker_.shared().store.lookup(key_, hash_, head_.fields, worker_.tick());
   if (!found.object) {
     forward_ = found.other_variants ? Forward::VaryMiss : Forward::UriMiss;
     reason_ = found.other_variants ? Reason::VaryMismatch : Reason::NotStored;
-    if (asked_.only_if_cached) return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.", "only-if-cached");
+    if (asked_.only_if_cached)
+      return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.",
+                  "only-if-cached");
     return go(kFetch);
   }
   const store::Head& stored = *found.object->head();
   if (stored.restricted && !connection_.peer().is_loopback()) {
-    return deny("destination_ip_prohibited", "This address may not be reached through the proxy.", "the stored response came from a local address");
+    return deny("destination_ip_prohibited", "This address may not be reached through the proxy.",
+                "the stored response came from a local address");
   }
   const auto verdict = policy::reuse(asked_, stored.meta, worker_.loop().wall());
   reason_ = verdict.reason;
@@ -125,7 +149,9 @@ Next Transaction::lookup() {
   const bool is_requests_wish = verdict.reason == Reason::RequestNoCache || verdict.reason == Reason::RequestMaxAge ||
                                 verdict.reason == Reason::RequestMinFresh;
   forward_ = is_requests_wish ? Forward::Request : Forward::Stale;
-  if (asked_.only_if_cached) return fail(504, "http_request_error", "Only a stored answer was asked for, and it is not fresh.", "only-if-cached");
+  if (asked_.only_if_cached)
+    return fail(504, "http_request_error", "Only a stored answer was asked for, and it is not fresh.",
+                "only-if-cached");
   if (head_.method == http::Method::Head) return go(kFetch);
   stale_ = std::move(found.object);
   return go(kValidate);
@@ -140,17 +166,21 @@ Next Transaction::admit_connect() {
   if (!authority || authority->port == 0) {
     connection_.close_after();
     result_ = Result::Error;
-    return fail(400, "http_request_error", "CONNECT needs a host and a port.", "the request target is not authority-form");
+    return fail(400, "http_request_error", "CONNECT needs a host and a port.",
+                "the request target is not authority-form");
   }
   if (framing_.kind == wire::Framing::Kind::Chunked || framing_.length > 0) {
     connection_.close_after();
     result_ = Result::Error;
-    return fail(400, "http_request_error", "CONNECT has no content.", "a CONNECT request with content");  // RFC 9110 section 9.3.6
+    return fail(400, "http_request_error", "CONNECT has no content.",
+                "a CONNECT request with content");  // RFC 9110 section 9.3.6
   }
   if (!worker_.access()->may_connect(authority->port)) {
     return deny("http_request_denied", "Tunnels to this port are not allowed.", "port not in access.connect_ports");
   }
-  if (is_looping()) return fail(508, "proxy_loop_detected", "This request has already been through this proxy.", "Via names this proxy");
+  if (is_looping())
+    return fail(508, "proxy_loop_detected", "This request has already been through this proxy.",
+                "Via names this proxy");
   own();
   const auto target = http::parse_authority(head_.target);
   dial_ = net::dial(worker_.loop(), worker_.resolver(), target->host, target->port, dial_filter(),
@@ -177,10 +207,11 @@ void Transaction::on_dialled(tl::expected<net::Dialled, net::DialError> result) 
   append_cache_status(answer);
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
-  connection_.become_tunnel(std::move(result->fd), std::move(answer), [this, skip](std::uint64_t up, std::uint64_t down) {
-    tunnel_up_ = up;
-    body_sent_ = down - std::min(down, skip);
-  });
+  connection_.become_tunnel(std::move(result->fd), std::move(answer),
+                            [this, skip](std::uint64_t up, std::uint64_t down) {
+                              tunnel_up_ = up;
+                              body_sent_ = down - std::min(down, skip);
+                            });
 }
 
 Next Transaction::tunnel() {
@@ -188,7 +219,8 @@ Next Transaction::tunnel() {
   result_ = Result::Error;
   const auto failure = std::move(*tunnel_failure_);
   tunnel_failure_.reset();
-  return fail(failure.status, failure.type, "Larder could not open a connection to the host you asked for.", failure.detail);
+  return fail(failure.status, failure.type, "Larder could not open a connection to the host you asked for.",
+              failure.detail);
 }
 
 void Transaction::on_switch(origin::Switched switched) {
@@ -203,10 +235,11 @@ void Transaction::on_switch(origin::Switched switched) {
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
   answer += switched.early;
-  connection_.become_tunnel(std::move(switched.fd), std::move(answer), [this, skip](std::uint64_t up, std::uint64_t down) {
-    tunnel_up_ = up;
-    body_sent_ = down - std::min(down, skip);
-  });
+  connection_.become_tunnel(std::move(switched.fd), std::move(answer),
+                            [this, skip](std::uint64_t up, std::uint64_t down) {
+                              tunnel_up_ = up;
+                              body_sent_ = down - std::min(down, skip);
+                            });
 }
 
 }  // namespace larder::client

@@ -28,7 +28,9 @@ Next Transaction::deliver() {
   return deliver_body();
 }
 
-bool Transaction::is_bodiless(unsigned status) const { return http::is_bodiless(head_.method, status); }
+bool Transaction::is_bodiless(unsigned status) const {
+  return http::is_bodiless(head_.method, status);
+}
 
 void Transaction::start_response() {
   const store::Head& head = *object_->head();
@@ -167,9 +169,8 @@ Next Transaction::deliver_body() {
         return Next::Suspend;
       case store::Reader::Status::End:
         if (chunked_) {
-          connection_.output().append("0\r\n");
-          connection_.output().append(object_->trailers());
-          connection_.output().append("\r\n");
+          wire::append_last_chunk(connection_.output().text(), object_->trailers());
+          connection_.output().note_text();
         }
         return go(kFinish);
       case store::Reader::Status::Failed:

@@ -12,9 +12,13 @@ using policy::Forward;
 using policy::Reason;
 using policy::Result;
 
-Next Transaction::fetch() { return fetch_for(nullptr); }
+Next Transaction::fetch() {
+  return fetch_for(nullptr);
+}
 
-Next Transaction::validate() { return fetch_for(stale_); }
+Next Transaction::validate() {
+  return fetch_for(stale_);
+}
 
 Next Transaction::fetch_for(const store::Ref<store::Object>& stale) {
   if (!reader_) start_fetch(stale);
@@ -70,7 +74,8 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
   if (request_->has_body) {
     const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
     const auto length = chunked ? std::nullopt : std::optional(framing_.length);
-    body_ = std::make_shared<origin::RequestBody>(length, static_cast<std::size_t>(worker_.config().limits.stream_window));
+    body_ =
+        std::make_shared<origin::RequestBody>(length, static_cast<std::size_t>(worker_.config().limits.stream_window));
     order.body = body_;
     connection_.read_body_into(body_, framing_);
   } else if (head_.minor == 1 && http::has(head_.fields, http::FieldName::Upgrade) &&

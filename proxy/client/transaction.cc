@@ -10,7 +10,8 @@ namespace larder::client {
 
 bool wants_html(http::FieldSpan request) {
   for (http::MemberIterator range(request, http::FieldName::Accept); range.next();) {
-    if (http::equals_ignoring_case(http::trim(range.member().substr(0, range.member().find(';'))), "text/html")) return true;
+    if (http::equals_ignoring_case(http::trim(range.member().substr(0, range.member().find(';'))), "text/html"))
+      return true;
   }
   return false;
 }
@@ -40,7 +41,9 @@ Next Transaction::begin(std::string_view raw, const wire::Framing& framing) {
   return run();
 }
 
-Next Transaction::resume() { return run(); }
+Next Transaction::resume() {
+  return run();
+}
 
 Next Transaction::run() {
   Next next = Next::More;
@@ -85,9 +88,8 @@ void Transaction::stop_reading() {
 }
 
 net::DialFilter Transaction::dial_filter() const {
-  return [access = worker_.access(), client = connection_.peer(), own = &worker_.shared().own](const net::Address& target) {
-    return access->may_dial(client, target, *own);
-  };
+  return [access = worker_.access(), client = connection_.peer(),
+          own = &worker_.shared().own](const net::Address& target) { return access->may_dial(client, target, *own); };
 }
 
 void Transaction::drop_body() {
@@ -139,7 +141,8 @@ Next Transaction::fail(unsigned status, std::string_view proxy_status, std::stri
   const bool html = wants_html(head_.fields);
   const std::string body = error_page(status, http::reason_phrase(status), what, detail, head_.target, html);
   error_ = proxy_status;
-  return respond({status, html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", body, proxy_status, {}, detail});
+  return respond(
+      {status, html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8", body, proxy_status, {}, detail});
 }
 
 Next Transaction::deny(std::string_view proxy_status, std::string_view what, std::string_view detail) {
@@ -164,7 +167,8 @@ void Transaction::log() {
   counters.requests[result].add();
   counters.duration[result].observe(duration);
   // Tunnels have counters of their own.
-  if (!own_answer_ && result_ != policy::Result::Tunnel) (from_cache_ ? counters.bytes_from_cache : counters.bytes_from_origin).add(body_sent_);
+  if (!own_answer_ && result_ != policy::Result::Tunnel)
+    (from_cache_ ? counters.bytes_from_cache : counters.bytes_from_origin).add(body_sent_);
   metrics::AccessRecord record;
   record.ts = std::chrono::time_point_cast<std::chrono::milliseconds>(began_wall_);
   record.client = connection_.peer_text();

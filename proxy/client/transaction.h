@@ -7,8 +7,8 @@
 //   deliver   head and body to the client
 //   finish    count, log, and tell the connection
 //
-// Each step answers More (go on with the next step set), Suspend (something will call Connection::resume), or Done. A plain hit runs through all
-// of them in one turn without copying the request. Its connection's thread only.
+// Each step answers More (go on with the next step set), Suspend (something will call Connection::resume), or Done. A
+// plain hit runs through all of them in one turn without copying the request. Its connection's thread only.
 #pragma once
 
 #include <chrono>
@@ -108,7 +108,7 @@ class Transaction {
   void start_response();
   void write_head(const store::Head& head);
   void write_not_modified(const store::Head& head);
-  void append_common(std::string& out);      // Via, Cache-Status, Connection
+  void append_common(std::string& out);  // Via, Cache-Status, Connection
   void append_via(std::string& out) const;
   void append_age(std::string& out, const store::Head& head) const;
   void append_cache_status(std::string& out) const;
@@ -119,7 +119,7 @@ class Transaction {
   // answers of Larder's own
   struct Answer {
     unsigned status = 200;
-    std::string_view type;          // Content-Type
+    std::string_view type;  // Content-Type
     std::string_view body;
     std::string_view proxy_status;  // RFC 9209 error type; "" for none
     std::string_view extra;         // further field lines, each with CRLF
@@ -152,22 +152,22 @@ class Transaction {
   std::optional<store::Reader> reader_;
   std::shared_ptr<origin::LoopWaker> waker_;
   std::unique_ptr<net::Dial> dial_;
-  std::shared_ptr<char> alive_;       // expires with this: for callbacks that may come later
+  std::shared_ptr<char> alive_;  // expires with this: for callbacks that may come later
 
   policy::Result result_ = policy::Result::Error;
   policy::Forward forward_ = policy::Forward::None;
   policy::Reason reason_ = policy::Reason::None;
   bool collapsed_ = false;
-  bool alone_ = false;          // has to fetch for itself
-  bool from_cache_ = false;     // the body's bytes did not come from an origin for this request
+  bool alone_ = false;       // has to fetch for itself
+  bool from_cache_ = false;  // the body's bytes did not come from an origin for this request
   bool head_sent_ = false;
   bool chunked_ = false;
   bool close_delimited_ = false;
   bool has_body_out_ = false;
   bool finished_ = false;
-  bool own_answer_ = false;     // Larder's own: its bytes came from neither cache nor origin
-  bool is_local_ = false;       // a page of Larder's own: not a proxied request
-  std::string_view error_;      // the Proxy-Status error type of an answer of Larder's own; static text
+  bool own_answer_ = false;  // Larder's own: its bytes came from neither cache nor origin
+  bool is_local_ = false;    // a page of Larder's own: not a proxied request
+  std::string_view error_;   // the Proxy-Status error type of an answer of Larder's own; static text
   std::optional<store::Failure> tunnel_failure_;
   std::uint16_t status_ = 0;
   std::uint64_t body_sent_ = 0;

@@ -1,7 +1,9 @@
-// Bytes both ways between a client and an origin, untouched: a CONNECT tunnel or a connection upgraded to another protocol.
+// Bytes both ways between a client and an origin, untouched: a CONNECT tunnel or a connection upgraded to another
+// protocol.
 //
-// Half-close is kept: when one side ends its sending, the other is told so and may go on. Ends when both have, when either breaks, or after
-// `idle` without a byte. Memory is bounded per direction and given back when nothing waits. Loop's thread only.
+// Half-close is kept: when one side ends its sending, the other is told so and may go on. Ends when both have, when
+// either breaks, or after `idle` without a byte. Memory is bounded per direction and given back when nothing waits.
+// Loop's thread only.
 #pragma once
 
 #include <chrono>
@@ -19,13 +21,14 @@ namespace larder::client {
 
 class Tunnel final : public net::Buried {
  public:
-  // `to_client` and `to_origin` are bytes to be sent first. `on_end` is called once, from the loop; the owner buries the tunnel.
+  // `to_client` and `to_origin` are bytes to be sent first. `on_end` is called once, from the loop; the owner buries
+  // the tunnel.
   Tunnel(net::Loop& loop, net::BufferPool& buffers, metrics::Counters& counters, net::Fd client, net::Fd origin,
          std::chrono::milliseconds idle, std::function<void()> on_end);
   ~Tunnel() override = default;
   void start(std::string_view to_client, std::string_view to_origin);
 
-  [[nodiscard]] std::uint64_t bytes_up() const { return up_.sent; }     // client to origin
+  [[nodiscard]] std::uint64_t bytes_up() const { return up_.sent; }  // client to origin
   [[nodiscard]] std::uint64_t bytes_down() const { return down_.sent; }
 
  private:
@@ -44,8 +47,8 @@ class Tunnel final : public net::Buried {
     net::Buffer buffer;
     metrics::Counter& counter;
     std::uint64_t sent = 0;
-    bool eof = false;       // the source has ended
-    bool closed = false;    // and the sink has been told
+    bool eof = false;     // the source has ended
+    bool closed = false;  // and the sink has been told
   };
 
   void pump();

@@ -35,7 +35,8 @@ Worker::~Worker() = default;
 
 void Worker::listen(net::Fd fd) {
   listeners_.push_back(std::make_unique<net::Listener>(
-      loop_, std::move(fd), [this](net::Fd accepted, const net::Address& peer) { on_accept(std::move(accepted), peer); }));
+      loop_, std::move(fd),
+      [this](net::Fd accepted, const net::Address& peer) { on_accept(std::move(accepted), peer); }));
 }
 
 void Worker::run() {
@@ -103,6 +104,8 @@ void Worker::drain() {
   if (connections_.empty()) loop_.stop();
 }
 
-void Worker::stop_now() { loop_.stop(); }
+void Worker::stop_now() {
+  loop_.stop();
+}
 
 }  // namespace larder::client

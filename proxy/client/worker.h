@@ -1,5 +1,5 @@
-// One worker: a thread's loop with all that belongs to it - listeners, client connections, its side towards origins, its
-// counters and log lines. Made by main before its thread runs; afterwards reached by post() only.
+// One worker: a thread's loop with all that belongs to it - listeners, client connections, its side towards origins,
+// its counters and log lines. Made by main before its thread runs; afterwards reached by post() only.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ struct Shared {
   store::Store& store;
   origin::Pool& pool;
   metrics::AccessLog& log;
-  std::vector<net::Address> own;          // the addresses this proxy listens on, the admin port's too: never dialled
-  std::string via;                        // this process's member of Via without the version: "larder (3f29a1c4)"
+  std::vector<net::Address> own;  // the addresses this proxy listens on, the admin port's too: never dialled
+  std::string via;                // this process's member of Via without the version: "larder (3f29a1c4)"
   std::string version;
   std::atomic<std::uint64_t> connections{0};  // of clients, all workers together
 };

@@ -15,11 +15,11 @@ namespace larder::net {
 class Address {
  public:
   Address() = default;
-  static Address from(const sockaddr* sa);              // AF_INET and AF_INET6; others give an empty address
+  static Address from(const sockaddr* sa);  // AF_INET and AF_INET6; others give an empty address
   static Address v4(std::uint32_t network_order, std::uint16_t port);
   static Address v6(const in6_addr& address, std::uint16_t port);
-  // A literal: dotted quad of four decimal numbers (no octal, hex or short forms: those are names to the resolver and never get round a
-  // rule), or IPv6 text without brackets. nullopt otherwise.
+  // A literal: dotted quad of four decimal numbers (no octal, hex or short forms: those are names to the resolver and
+  // never get round a rule), or IPv6 text without brackets. nullopt otherwise.
   static std::optional<Address> parse_literal(std::string_view host, std::uint16_t port);
   // "ADDR:PORT" or "[ADDR]:PORT" with literals only.
   static std::optional<Address> parse(std::string_view text);
@@ -32,17 +32,17 @@ class Address {
   [[nodiscard]] const std::uint8_t* bytes() const { return bytes_.data(); }
   [[nodiscard]] std::size_t size() const { return is_v6() ? 16 : 4; }
 
-  [[nodiscard]] bool is_loopback() const;     // 127/8, ::1
-  [[nodiscard]] bool is_link_local() const;   // 169.254/16, fe80::/10
-  [[nodiscard]] bool is_unspecified() const;  // 0/8, ::
-  [[nodiscard]] bool is_multicast() const;    // 224/4, ff00::/8
-  [[nodiscard]] bool is_broadcast() const;    // 255.255.255.255
+  [[nodiscard]] bool is_loopback() const;                    // 127/8, ::1
+  [[nodiscard]] bool is_link_local() const;                  // 169.254/16, fe80::/10
+  [[nodiscard]] bool is_unspecified() const;                 // 0/8, ::
+  [[nodiscard]] bool is_multicast() const;                   // 224/4, ff00::/8
+  [[nodiscard]] bool is_broadcast() const;                   // 255.255.255.255
   [[nodiscard]] bool same_host(const Address& other) const;  // the address without the port
   bool operator==(const Address& other) const;
 
   socklen_t to_sockaddr(sockaddr_storage& out) const;
-  void append_host(std::string& out) const;               // "192.0.2.1", "2001:db8::1"
-  [[nodiscard]] std::string to_string() const;            // "192.0.2.1:80", "[2001:db8::1]:80"
+  void append_host(std::string& out) const;     // "192.0.2.1", "2001:db8::1"
+  [[nodiscard]] std::string to_string() const;  // "192.0.2.1:80", "[2001:db8::1]:80"
 
  private:
   std::array<std::uint8_t, 16> bytes_{};

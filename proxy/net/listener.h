@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-
 #include <tl/expected.hpp>
 
 #include "proxy/net/address.h"
@@ -18,8 +17,9 @@ namespace larder::net {
 tl::expected<Fd, std::string> listen_on(const Address& address, bool reuse_port);
 Address bound_address(int fd);
 
-// Accepts on `fd` from its creation until it is destroyed. Uses accept4 with non-blocking and close-on-exec, up to 64 connections a turn.
-// Out of descriptors (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting pauses for 100 ms instead of spinning. ECONNABORTED is ignored.
+// Accepts on `fd` from its creation until it is destroyed. Uses accept4 with non-blocking and close-on-exec, up to 64
+// connections a turn. Out of descriptors (EMFILE, ENFILE, ENOBUFS, ENOMEM): accepting pauses for 100 ms instead of
+// spinning. ECONNABORTED is ignored.
 class Listener {
  public:
   using OnAccept = std::function<void(Fd, const Address& peer)>;

@@ -1,5 +1,5 @@
-// One thread's event loop: an event_base without locks. Whatever belongs to a Loop is touched by its thread only; the one
-// door from other threads is post().
+// One thread's event loop: an event_base without locks. Whatever belongs to a Loop is touched by its thread only; the
+// one door from other threads is post().
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,8 @@ class Loop {
   [[nodiscard]] Clock::time_point now() const { return now_; }
   // Wall-clock seconds, cached alike.
   [[nodiscard]] std::chrono::sys_seconds wall() const { return wall_; }
-  // Called by event callbacks (Stream, Timer, ...) before they call out. Reads the clocks once a turn; outside run(), every time.
+  // Called by event callbacks (Stream, Timer, ...) before they call out. Reads the clocks once a turn; outside run(),
+  // every time.
   void touch();
 
   [[nodiscard]] event_base* base() const { return base_; }  // for proxy/net only
@@ -78,8 +79,8 @@ class Loop {
   bool woken_ = false;
 };
 
-// A one-shot deadline that is cheap to move: putting it off only stores the new time; the event is added again when the old time comes.
-// Belongs to the loop's thread. The callback may destroy the timer.
+// A one-shot deadline that is cheap to move: putting it off only stores the new time; the event is added again when the
+// old time comes. Belongs to the loop's thread. The callback may destroy the timer.
 class Timer {
  public:
   Timer(Loop& loop, std::function<void()> on_due);

@@ -1,11 +1,15 @@
-// Names to addresses, without blocking: a DNS client (dns_exchange.h says why not evdns) with a cache. One per worker; its loop's thread only.
+// Names to addresses, without blocking: a DNS client (dns_exchange.h says why not evdns) with a cache. One per worker;
+// its loop's thread only.
 //
-// A literal address answers at once (inside the call). /etc/hosts (conf dns.hosts) comes before DNS and is read again when it changes (checked at most
-// once a second). "localhost" and names under it are loopback without asking, "invalid" and "onion" are unknown (RFC 6761, RFC 7686). The servers and
-// search domains of resolv.conf apply, and it too is read again when it changes; without a server there is ServerFailure at once. A and AAAA are asked together; AAAA may come up to 50 ms after A (RFC 8305 section 3) before
-// the answer is given without it, and is then only cached. Answers are cached by their TTL between dns.min_ttl and dns.max_ttl; "no such name" and "no
-// data" by their own, at most dns.negative_ttl; time-outs and server failures are not cached beyond 1 s. The cache is bounded (4096 names, LRU). One
-// query in flight serves all who ask for the name. A name that cannot be a host's is NoSuchName without asking.
+// A literal address answers at once (inside the call). /etc/hosts (conf dns.hosts) comes before DNS and is read again
+// when it changes (checked at most once a second). "localhost" and names under it are loopback without asking,
+// "invalid" and "onion" are unknown (RFC 6761, RFC 7686). The servers and search domains of resolv.conf apply, and it
+// too is read again when it changes; without a server there is ServerFailure at once. A and AAAA are asked together;
+// AAAA may come up to 50 ms after A (RFC 8305 section 3) before the answer is given without it, and is then only
+// cached. Answers are cached by their TTL between dns.min_ttl and dns.max_ttl; "no such name" and "no data" by their
+// own, at most dns.negative_ttl; time-outs and server failures are not cached beyond 1 s. The cache is bounded (4096
+// names, LRU). One query in flight serves all who ask for the name. A name that cannot be a host's is NoSuchName
+// without asking.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +29,8 @@ std::string_view to_string(DnsError e);  // readable: "no such name", ...
 
 struct Resolved {
   DnsError error = DnsError::None;
-  std::vector<Address> addresses;  // port 0; both families, IPv6 first and then alternating (RFC 8305 section 4); never empty without error
+  std::vector<Address> addresses;  // port 0; both families, IPv6 first and then alternating (RFC 8305 section 4); never
+                                   // empty without error
 };
 
 struct ResolverOptions {
@@ -35,7 +40,7 @@ struct ResolverOptions {
   std::string resolv_conf = "/etc/resolv.conf";
 };
 
-struct ResolverStats {  // counted since the start
+struct ResolverStats {           // counted since the start
   std::uint64_t lookups = 0;     // names asked for (no literals)
   std::uint64_t cache_hits = 0;  // of them, answered from the cache
   std::uint64_t failures = 0;    // of them, answered with an error of any kind
@@ -51,7 +56,8 @@ class Resolver {
   class Query;
   using QueryPtr = std::unique_ptr<Query>;
 
-  // Answers through `callback`, inside this call when the answer is known (then null is returned), later otherwise. The callback may drop the query.
+  // Answers through `callback`, inside this call when the answer is known (then null is returned), later otherwise. The
+  // callback may drop the query.
   [[nodiscard]] QueryPtr resolve(std::string_view host, Callback callback);
   [[nodiscard]] const ResolverStats& stats() const;
 

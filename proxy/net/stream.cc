@@ -9,7 +9,9 @@ namespace larder::net {
 
 Stream::Stream(Loop& loop, Fd fd, Events& events) : loop_(loop), fd_(std::move(fd)), events_(events) {}
 
-Stream::~Stream() { drop_events(); }
+Stream::~Stream() {
+  drop_events();
+}
 
 void Stream::on_event(int, short what, void* self) {
   auto& stream = *static_cast<Stream*>(self);
@@ -29,9 +31,13 @@ IoResult Stream::result(ssize_t n) {
   return {Io::Error, 0};
 }
 
-IoResult Stream::read(char* to, std::size_t room) { return result(::recv(fd_.get(), to, room, 0)); }
+IoResult Stream::read(char* to, std::size_t room) {
+  return result(::recv(fd_.get(), to, room, 0));
+}
 
-IoResult Stream::readv(const iovec* to, int count) { return result(::readv(fd_.get(), to, count)); }
+IoResult Stream::readv(const iovec* to, int count) {
+  return result(::readv(fd_.get(), to, count));
+}
 
 IoResult Stream::writev(const iovec* from, int count) {
   if (count == 1) return result(::send(fd_.get(), from->iov_base, from->iov_len, MSG_NOSIGNAL));

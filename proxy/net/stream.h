@@ -1,8 +1,9 @@
 // One connected, non-blocking socket on a loop: reads and writes when asked, tells when it may.
 //
 // A Stream does no buffering: its owner reads into its own memory (zero copies into a stored chunk) and writes its own
-// iovecs. Interest is explicit: want_read(false) is back-pressure, want_write(true) only after a write answered Again. Loop's
-// thread only. An owner may call close() in any callback, and must not destroy the Stream inside one (Loop::bury).
+// iovecs. Interest is explicit: want_read(false) is back-pressure, want_write(true) only after a write answered Again.
+// Loop's thread only. An owner may call close() in any callback, and must not destroy the Stream inside one
+// (Loop::bury).
 #pragma once
 
 #include <sys/uio.h>
@@ -71,7 +72,7 @@ class Stream {
   Loop& loop_;
   Fd fd_;
   Events& events_;
-  event* read_event_ = nullptr;   // made when first wanted
+  event* read_event_ = nullptr;  // made when first wanted
   event* write_event_ = nullptr;
   bool reading_ = false;
   bool writing_ = false;

@@ -1,10 +1,10 @@
 #include "proxy/origin/fetch.h"
 
+#include "cache/http/text.h"
 #include "cache/policy/invalidation.h"
 #include "cache/policy/storable.h"
 #include "cache/policy/validation.h"
 #include "cache/policy/vary.h"
-#include "cache/http/text.h"
 #include "proxy/wire/serialise.h"
 
 namespace larder::origin {
@@ -76,7 +76,6 @@ Fetch::~Fetch() {
 
 void Fetch::start() {
   if (order_.body) order_.body->set_on_data([this] { send_request(); });
-  origin_.house_.counters.origin_requests.add();
   connect(false);
 }
 
@@ -116,6 +115,7 @@ void Fetch::begin_exchange(net::Fd fd, const net::Address& peer, std::uint32_t e
   exchanges_ = exchanges;
   stream_ = std::make_unique<net::Stream>(origin_.house_.loop, std::move(fd), static_cast<net::Stream::Events&>(*this));
   origin_.house_.counters.origin_active.add();
+  origin_.house_.counters.origin_requests.add();
   request_time_ = origin_.house_.loop.wall();
   compose_request();
   stream_->want_read(true);
@@ -197,9 +197,7 @@ bool Fetch::fill_output() {
   if (!body.is_finished()) return false;
   request_sent_ = true;
   if (!chunked) return false;
-  output_ += "0\r\n";
-  output_ += body.trailers();
-  output_ += "\r\n";
+  wire::append_last_chunk(output_, body.trailers());
   return true;
 }
 
@@ -245,7 +243,9 @@ void Fetch::on_request_broken() {
 
 // --- the response ---
 
-void Fetch::on_writable() { send_request(); }
+void Fetch::on_writable() {
+  send_request();
+}
 
 void Fetch::on_readable() {
   if (phase_ == Phase::Head) {
@@ -356,7 +356,8 @@ void Fetch::judge(store::Head& head, const http::ResponseHead& response) const {
   head.meta = policy::describe(response, said, request_time_, origin_.house_.loop.wall(), *rules_);
   if (!order_.may_store) return;
   const Request& request = *order_.request;
-  const auto verdict = policy::storable(request.head, request.asked, request.has_body, response, said, head.meta, *rules_);
+  const auto verdict =
+      policy::storable(request.head, request.asked, request.has_body, response, said, head.meta, *rules_);
   head.store_reason = verdict.reason;
   // What is only too large to keep may still be streamed to all who wait for it now.
   head.shareable = verdict.store || verdict.reason == policy::Reason::TooLarge;
@@ -407,8 +408,10 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   const bool keep = made->shareable && made->store_reason == policy::Reason::Stored;
   object().complete_with(std::move(made), *order_.validate);
   if (keep) {
-    origin_.house_.store.commit(order_.object, static_cast<store::Tick>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(origin_.house_.loop.now().time_since_epoch()).count()));
+    origin_.house_.store.commit(order_.object,
+                                static_cast<store::Tick>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                             origin_.house_.loop.now().time_since_epoch())
+                                                             .count()));
   }
   finish();
 }
@@ -455,7 +458,8 @@ void Fetch::publish(store::Ref<store::Head> head) {
   if (head->shareable && !plan.keep) origin_.house_.counters.storable_skipped.add();
   phase_ = Phase::Body;
   object().publish_head(std::move(head), plan);
-  body_ended_ = framing_.kind == wire::Framing::Kind::None || (framing_.kind == wire::Framing::Kind::Length && left_ == 0);
+  body_ended_ =
+      framing_.kind == wire::Framing::Kind::None || (framing_.kind == wire::Framing::Kind::Length && left_ == 0);
   watch(config().timeouts.body_idle);
 }
 

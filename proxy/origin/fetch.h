@@ -1,9 +1,9 @@
 // One exchange with an origin that fills one Object: take or dial a connection, send the request, read the response.
 //
-// A Fetch never talks to a client; it sees readers of its Object come and go. It ends by completing or failing the Object; it is
-// dropped (its connection closed) when nobody reads any more and the rest is not worth fetching for the next client.
-// A reused connection that dies before the first byte of the response is replaced once by a fresh one; only requests
-// that are idempotent travel on reused connections at all (RFC 9112 section 9.3.1). Origin's loop only.
+// A Fetch never talks to a client; it sees readers of its Object come and go. It ends by completing or failing the
+// Object; it is dropped (its connection closed) when nobody reads any more and the rest is not worth fetching for the
+// next client. A reused connection that dies before the first byte of the response is replaced once by a fresh one;
+// only requests that are idempotent travel on reused connections at all (RFC 9112 section 9.3.1). Origin's loop only.
 #pragma once
 
 #include <chrono>

@@ -1,14 +1,15 @@
 // The second half of a Fetch: the response's content, and the ends.
-#include "proxy/origin/fetch.h"
-
 #include <algorithm>
 #include <cstring>
+
+#include "proxy/origin/fetch.h"
 
 namespace larder::origin {
 namespace {
 
-constexpr std::uint64_t kTurn = 512 * 1024;         // bytes of one body per loop turn: others get their share
-constexpr std::uint64_t kWorthFinishing = 1 << 20;  // a kept body with no reader left is finished when so much is missing
+constexpr std::uint64_t kTurn = 512 * 1024;  // bytes of one body per loop turn: others get their share
+constexpr std::uint64_t kWorthFinishing = 1
+                                          << 20;  // a kept body with no reader left is finished when so much is missing
 
 }  // namespace
 
@@ -57,10 +58,12 @@ bool Fetch::read_piece(std::uint64_t room) {
 }
 
 bool Fetch::decode_buffered(std::uint64_t room) {
-  const auto step = decoder_.step(input_.view().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, input_.size()))));
+  const auto step =
+      decoder_.step(input_.view().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(room, input_.size()))));
   switch (step.status) {
     case wire::ChunkedDecoder::Status::Bad:
-      fail(502, "http_protocol_error", "the origin's chunked response is malformed: " + std::string(decoder_.error().why));
+      fail(502, "http_protocol_error",
+           "the origin's chunked response is malformed: " + std::string(decoder_.error().why));
       return false;
     case wire::ChunkedDecoder::Status::Content:
       store_bytes(step.content);
@@ -151,15 +154,11 @@ void Fetch::on_object_wake() {
 
 void Fetch::finish() {
   if (phase_ == Phase::Body) {
-    std::string trailers;
-    if (framing_.kind == wire::Framing::Kind::Chunked) {
-      for (const auto& field : decoder_.trailers()) {
-        trailers.append(field.name).append(": ").append(field.value).append("\r\n");
-      }
-    }
-    object().complete(std::move(trailers));
+    const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
+    object().complete(chunked ? wire::serialise_trailers(decoder_.trailers()) : std::string());
     if (object().is_kept()) {
-      const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(origin_.house_.loop.now().time_since_epoch());
+      const auto now =
+          std::chrono::duration_cast<std::chrono::milliseconds>(origin_.house_.loop.now().time_since_epoch());
       origin_.house_.store.commit(order_.object, static_cast<store::Tick>(now.count()));
     }
   }

@@ -31,11 +31,11 @@ struct Switched {
 struct FetchOrder {
   std::shared_ptr<const Request> request;
   store::Ref<store::Object> object;
-  store::Ref<store::Object> validate;      // the stored response whose validators are sent; null for none
-  std::shared_ptr<RequestBody> body;       // null for none
+  store::Ref<store::Object> validate;  // the stored response whose validators are sent; null for none
+  std::shared_ptr<RequestBody> body;   // null for none
   net::DialFilter may_dial;
-  bool may_store = false;                  // the object is a flight: its response may be kept and shared
-  std::function<void(Switched)> on_switch; // set: the client asked for an upgrade; called at most once, from the loop
+  bool may_store = false;                   // the object is a flight: its response may be kept and shared
+  std::function<void(Switched)> on_switch;  // set: the client asked for an upgrade; called at most once, from the loop
 };
 
 class Fetch;

@@ -1,5 +1,5 @@
-// Idle origin connections, shared by all workers: parked without an event, looked at (for EOF or stray bytes) when taken
-// and once a second. Any thread; no system call is made under its mutex.
+// Idle origin connections, shared by all workers: parked without an event, looked at (for EOF or stray bytes) when
+// taken and once a second. Any thread; no system call is made under its mutex.
 #pragma once
 
 #include <chrono>

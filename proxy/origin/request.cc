@@ -13,7 +13,8 @@ void count_down(Request& request) {
   http::append_number(request.max_forwards, *left - 1);
   http::FieldList counted;
   for (const auto& field : request.head.fields) {
-    counted.push_back({field.name, field.id == http::FieldName::MaxForwards ? request.max_forwards : field.value, field.id});
+    counted.push_back(
+        {field.name, field.id == http::FieldName::MaxForwards ? request.max_forwards : field.value, field.id});
   }
   request.head.fields = std::move(counted);
 }

@@ -1,5 +1,6 @@
-// A client's request as its own value: the head's bytes and the views into them. Made when a request has to wait or to be
-// forwarded (a plain hit is answered from the connection's buffer). Immutable and shared by the transaction and its fetch.
+// A client's request as its own value: the head's bytes and the views into them. Made when a request has to wait or to
+// be forwarded (a plain hit is answered from the connection's buffer). Immutable and shared by the transaction and its
+// fetch.
 #pragma once
 
 #include <memory>

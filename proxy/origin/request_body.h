@@ -1,5 +1,5 @@
-// A request's content on its way from the client connection to the fetch: a bounded pipe with a counted window. Both ends
-// live on one loop.
+// A request's content on its way from the client connection to the fetch: a bounded pipe with a counted window. Both
+// ends live on one loop.
 #pragma once
 
 #include <cstdint>

@@ -190,12 +190,16 @@ void append_chunk_start(std::string& out, std::uint64_t bytes) {
   out.append(kChunkEnd);
 }
 
-void append_last_chunk(std::string& out, http::FieldSpan trailers) {
-  out.append("0\r\n");
+std::string serialise_trailers(http::FieldSpan trailers) {
+  std::string lines;
   for (const http::Field& field : trailers) {
-    if (may_be_trailer(field.id)) append_field(out, field.name, field.value);
+    if (may_be_trailer(field.id)) append_field(lines, field.name, field.value);
   }
-  out.append(kChunkEnd);
+  return lines;
+}
+
+void append_last_chunk(std::string& out, std::string_view trailer_lines) {
+  out.append("0\r\n").append(trailer_lines).append(kChunkEnd);
 }
 
 }  // namespace larder::wire

@@ -64,7 +64,10 @@ class ChunkedDecoder {
 // Appends the size line of a chunk of `bytes` > 0 bytes. After the content itself, append kChunkEnd.
 void append_chunk_start(std::string& out, std::uint64_t bytes);
 inline constexpr std::string_view kChunkEnd = "\r\n";
-// Appends the last chunk, the trailer fields (hop-by-hop and framing fields left out) and the final empty line.
-void append_last_chunk(std::string& out, http::FieldSpan trailers);
+// The trailer fields to pass on, as lines; those that may not be trailers (framing, routing, authentication, caching,
+// hop-by-hop: RFC 9110 section 6.5.1) are left out.
+std::string serialise_trailers(http::FieldSpan trailers);
+// Appends the last chunk, the trailer lines and the final empty line.
+void append_last_chunk(std::string& out, std::string_view trailer_lines);
 
 }  // namespace larder::wire

@@ -18,7 +18,7 @@ std::string encoded(std::string_view content, http::FieldSpan trailers) {
     out.append(wire::kChunkEnd);
     content.remove_prefix(part.size());
   }
-  wire::append_last_chunk(out, trailers);
+  wire::append_last_chunk(out, wire::serialise_trailers(trailers));
   return out;
 }
 

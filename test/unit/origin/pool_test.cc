@@ -25,7 +25,9 @@ PooledConnection parked(net::Fd fd, const char* peer = "192.0.2.1:80") {
   return {std::move(fd), *net::Address::parse(peer), 1};
 }
 
-net::DialVerdict allow(const net::Address&) { return net::DialVerdict::Allow; }
+net::DialVerdict allow(const net::Address&) {
+  return net::DialVerdict::Allow;
+}
 
 }  // namespace
 
@@ -52,8 +54,12 @@ TEST_CASE("a connection that ended or has stray bytes is closed, not reused") {
   pool.park("a:80", parked(std::move(dirty.ours)), {});
   ended.theirs.reset();
   CHECK(::send(dirty.theirs.get(), "HTTP/1.1 408", 12, MSG_NOSIGNAL) == 12);
-  SUBCASE("when taken") { CHECK_FALSE(pool.take("a:80", allow).has_value()); }
-  SUBCASE("when swept") { pool.sweep({}); }
+  SUBCASE("when taken") {
+    CHECK_FALSE(pool.take("a:80", allow).has_value());
+  }
+  SUBCASE("when swept") {
+    pool.sweep({});
+  }
   CHECK(pool.idle() == 0);
   char byte = 0;
   CHECK(::recv(dirty.theirs.get(), &byte, 1, 0) <= 0);  // our end is closed

@@ -26,8 +26,12 @@ Ref<const Head> head_of(bool shareable, std::optional<std::uint64_t> length = st
   return head;
 }
 
-Object::Plan keeping() { return {.keep = true, .window = 1000, .lead = 100'000, .most = 1 << 20}; }
-Object::Plan passing(std::uint64_t window) { return {.keep = false, .window = window, .lead = 0, .most = 0}; }
+Object::Plan keeping() {
+  return {.keep = true, .window = 1000, .lead = 100'000, .most = 1 << 20};
+}
+Object::Plan passing(std::uint64_t window) {
+  return {.keep = false, .window = window, .lead = 0, .most = 0};
+}
 
 void write(Object& object, std::string_view bytes, std::uint64_t hint = 0) {
   while (!bytes.empty()) {

@@ -44,7 +44,8 @@ struct Kitchen {
     }
     object.complete("");
   }
-  Ref<Object> put(const std::string& key, std::size_t bytes = 100, const http::FieldList& request = {}, std::string_view vary = {}) {
+  Ref<Object> put(const std::string& key, std::size_t bytes = 100, const http::FieldList& request = {},
+                  std::string_view vary = {}) {
     auto object = pending(key);
     store.lead(object);
     fill(*object, bytes, request, vary);
@@ -124,7 +125,8 @@ TEST_CASE("ten thousand objects are all found again, and the table grows") {
   for (int i = 0; i < 10'000; ++i) k.put("http://host" + std::to_string(i % 7) + "/" + std::to_string(i));
   CHECK(k.store.stats().objects == 10'000);
   int found = 0;
-  for (int i = 0; i < 10'000; ++i) found += k.has("http://host" + std::to_string(i % 7) + "/" + std::to_string(i)) ? 1 : 0;
+  for (int i = 0; i < 10'000; ++i)
+    found += k.has("http://host" + std::to_string(i % 7) + "/" + std::to_string(i)) ? 1 : 0;
   CHECK(found == 10'000);
 }
 
