@@ -96,11 +96,9 @@ void Object::release_budget() {
 }
 
 std::span<char> Object::space(std::uint64_t hint) {
-  // The last chunk's free end belongs to the writer; only the list itself is shared.
+  // The last chunk's free end belongs to the writer; the list of chunks is shared, and so behind the lock.
+  if (tail_ && tail_used_ < tail_->capacity()) return {tail_->data() + tail_used_, tail_->capacity() - tail_used_};
   auto& chunks = body_->chunks;
-  if (!chunks.empty() && tail_used_ < chunks.back()->capacity()) {
-    return {chunks.back()->data() + tail_used_, chunks.back()->capacity() - tail_used_};
-  }
   const std::lock_guard lock(mutex_);
   if (keep_ && body_->size + std::max<std::uint64_t>(hint, 1) > plan_.most) stop_keeping();
   std::size_t capacity = kPassingChunk;
@@ -117,9 +115,10 @@ std::span<char> Object::space(std::uint64_t hint) {
       reserved_ += cost;
     }
   }
-  chunks.push_back(Chunk::make(capacity));
+  tail_ = Chunk::make(capacity);
+  chunks.push_back(tail_);
   tail_used_ = 0;
-  return {chunks.back()->data(), capacity};
+  return {tail_->data(), capacity};
 }
 
 void Object::publish(std::size_t bytes) {
@@ -147,7 +146,10 @@ void Object::trim_last_chunk() {
 void Object::complete(std::string trailers) {
   const std::lock_guard lock(mutex_);
   body_->trailers = std::move(trailers);
+  tail_ = nullptr;
   trim_last_chunk();
+  writer_waits_ = false;
+  writer_ = nullptr;
   state_.store(State::Complete, std::memory_order_release);
   wake_readers();
 }
@@ -165,6 +167,9 @@ void Object::complete_with(Ref<const Head> head, const Object& older) {
 void Object::fail(Failure failure) {
   const std::lock_guard lock(mutex_);
   failure_ = std::move(failure);
+  tail_ = nullptr;
+  writer_waits_ = false;
+  writer_ = nullptr;
   joinable_.store(false, std::memory_order_release);
   release_budget();
   state_.store(State::Failed, std::memory_order_release);
@@ -189,7 +194,7 @@ Reader::Reader(Ref<Object> object, WakerPtr waker) : object_(std::move(object)),
   if (object_->state() == Object::State::Complete && waker_ == nullptr) return;
   const std::lock_guard lock(object_->mutex_);
   // A finished and kept body needs no register: nothing of it will change or be dropped.
-  if (object_->is_finished() && !object_->passing_) return;
+  if (object_->state() == Object::State::Complete && !object_->passing_) return;
   late_ = object_->body_ != nullptr && object_->body_->first > 0;
   if (late_) return;
   object_->readers_.push_back(this);

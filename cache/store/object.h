@@ -122,7 +122,8 @@ class Object : public RefCounted<Object> {
   std::atomic<const Head*> published_head_{nullptr};
   std::atomic<bool> joinable_{true};
   std::atomic<bool> doomed_{false};
-  bool keep_ = false;  // writer's
+  bool keep_ = false;  // written by the writer, with mutex_ held
+  Ref<Chunk> tail_;    // the writer's: the chunk it fills
   Ref<const Head> head_;
   Ref<Body> body_;
   Failure failure_;

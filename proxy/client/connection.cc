@@ -35,6 +35,7 @@ Connection::Connection(Worker& worker, net::Fd fd, const net::Address& peer)
 Connection::~Connection() {
   if (body_waker_) body_waker_->mute();
   if (body_) body_->set_on_room(nullptr);
+  if (!closed_ && transaction_ && transaction_->ends_by_close()) reset_on_close();
 }
 
 void Connection::start() {
@@ -50,22 +51,26 @@ void Connection::close() {
   if (closed_) return;
   closed_ = true;
   timer_.cancel();
+  if (transaction_ && transaction_->ends_by_close()) reset_on_close();
   stream_.close();
   if (body_) body_->abort();
   worker_.forget(*this);
 }
 
-void Connection::cut(bool reset) {
+void Connection::reset_on_close() {
+  const struct ::linger hard { 1, 0 };
+  ::setsockopt(stream_.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+}
+
+void Connection::cut() {
   flush();
   if (closed_) return;
-  if (reset) {
-    // A close-delimited body ends like a whole one when the connection closes in order.
-    const struct ::linger hard { 1, 0 };
-    ::setsockopt(stream_.fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+  // A close-delimited body ends like a whole one when the connection closes in order.
+  if (transaction_->ends_by_close()) {
     close();
-    return;
+  } else {
+    close_after_ = true;
   }
-  close_after_ = true;
 }
 
 // --- reading ---
@@ -122,7 +127,10 @@ void Connection::process() {
 }
 
 bool Connection::next_request() {
-  if (body_open_) return false;  // the last request's content is still to be dropped
+  if (body_open_) {  // the last request's content is still to be dropped
+    ending_ = input_ended_;
+    return false;
+  }
   if (input_.empty()) {
     if (input_ended_) ending_ = true;
     return false;

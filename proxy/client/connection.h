@@ -48,8 +48,9 @@ class Connection final : public net::Buried, private net::Stream::Events {
   // The request's content is dropped as it comes: nobody forwards it. Past a small size the connection will close
   // instead.
   void ignore_body(const wire::Framing& framing);
-  // The response cannot be finished. What was written must not look complete: `reset` when only a reset shows that.
-  void cut(bool reset);
+  // The response cannot be finished. What was written must not look complete: where only a reset shows that, it is
+  // reset.
+  void cut();
   // The connection becomes one end of a tunnel, after `to_client` was sent. `on_end` is told the bytes each way.
   void become_tunnel(net::Fd origin, std::string to_client,
                      std::function<void(std::uint64_t up, std::uint64_t down)> on_end);
@@ -73,6 +74,7 @@ class Connection final : public net::Buried, private net::Stream::Events {
   void on_body_broken(const wire::Reject& reject);
   void end_gently();  // the last byte is queued: send it, then close without a reset
   void linger();
+  void reset_on_close();
   void update_interest();
 
   Worker& worker_;

@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::size_t kCopied = 2048;  // a piece up to this size is copied: memcpy is cheaper than a pin and an iovec
 
+constexpr std::size_t kCompacted = 256;  // sent segments that may lie in front: a client always behind must not add up
+
 }  // namespace
 
 void Output::note_text() {
@@ -49,7 +51,28 @@ void Output::advance(std::size_t bytes) {
     segment.pin = nullptr;
     ++first_;
   }
-  if (size_ == 0) reset();
+  if (size_ == 0) {
+    reset();
+  } else if (first_ >= kCompacted) {
+    compact();
+  }
+}
+
+void Output::compact() {
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+  first_ = 0;
+  std::size_t sent = noted_;
+  for (const Segment& segment : segments_) {
+    if (segment.pinned == nullptr) {
+      sent = segment.offset;
+      break;
+    }
+  }
+  text_.erase(0, sent);
+  noted_ -= sent;
+  for (Segment& segment : segments_) {
+    if (segment.pinned == nullptr) segment.offset -= sent;
+  }
 }
 
 net::Io Output::flush(net::Stream& stream) {

@@ -44,6 +44,7 @@ class Output {
   };
   void advance(std::size_t bytes);
   void reset();
+  void compact();  // forgets what was sent
 
   std::string text_;
   std::size_t noted_ = 0;  // how much of text_ is in segments

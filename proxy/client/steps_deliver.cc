@@ -13,6 +13,7 @@ namespace larder::client {
 namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;  // bytes of a body queued at once
+constexpr std::uint64_t kTurn = 2 << 20;    // bytes of a body sent in one turn of the loop
 
 }  // namespace
 
@@ -147,8 +148,18 @@ void Transaction::append_common(std::string& out) {
   }
 }
 
+// A client as fast as memory must not keep the worker for a whole large body: the others get their turn.
+Next Transaction::yield_turn() {
+  connection_.flush();
+  if (!waker_) waker_ = std::make_shared<origin::LoopWaker>(worker_.loop(), [this] { connection_.resume(); });
+  waker_->wake();
+  return Next::Suspend;
+}
+
 Next Transaction::deliver_body() {
+  const std::uint64_t turn_ends = body_sent_ + kTurn;
   while (true) {
+    if (body_sent_ >= turn_ends) return yield_turn();
     if (connection_.is_output_full()) {
       connection_.flush();
       if (connection_.is_output_full()) return Next::Suspend;  // on_writable resumes
@@ -176,7 +187,7 @@ Next Transaction::deliver_body() {
       case store::Reader::Status::Failed:
         result_ = Result::Error;
         error_ = object_->failure().type;
-        connection_.cut(close_delimited_);
+        connection_.cut();
         return go(kFinish);
     }
   }

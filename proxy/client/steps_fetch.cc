@@ -22,7 +22,7 @@ Next Transaction::validate() {
 
 Next Transaction::fetch_for(const store::Ref<store::Object>& stale) {
   if (!reader_) start_fetch(stale);
-  pass_interims();
+  if (!collapsed_) pass_interims();  // another request's are not for this client
   switch (reader_->await_head()) {
     case store::Reader::Status::Wait:
       connection_.flush();
@@ -126,7 +126,8 @@ Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
 Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {
   const store::Failure failure = object_->failure();
   stop_reading();
-  if (failure.abandoned && collapsed_) {
+  // Given up, or refused for the address of the client that led: neither is about this one.
+  if (collapsed_ && (failure.abandoned || failure.status == 403)) {
     alone_ = true;
     return Next::More;
   }

@@ -65,6 +65,8 @@ class Transaction {
   bool break_off(const wire::Reject& reject);
   // The bytes of the head will move: keeps its own copy. Idempotent.
   void own();
+  // The response is under way and its end is the connection's: closed in order, it would look whole.
+  [[nodiscard]] bool ends_by_close() const { return close_delimited_ && !finished_; }
   [[nodiscard]] const char* step_name() const { return step_->name; }
 
   static const Step kAdmit, kLookup, kFetch, kValidate, kDeliver, kFinish, kTunnel;
@@ -114,6 +116,7 @@ class Transaction {
   void append_cache_status(std::string& out) const;
   void append_framing(std::string& out, const store::Head& head);
   Next deliver_body();
+  Next yield_turn();
   [[nodiscard]] bool is_bodiless(unsigned status) const;
 
   // answers of Larder's own

@@ -36,7 +36,13 @@ bool Tunnel::move(Direction& way) {
         blocked = true;
         break;
       }
-      if (written.what != net::Io::Ok) return false;
+      if (written.what != net::Io::Ok) {
+        // The sink takes no more; what it still sends the other way goes on.
+        way.eof = true;
+        way.closed = true;
+        way.buffer.release();
+        break;
+      }
       way.buffer.consume(written.bytes);
       way.sent += written.bytes;
       way.counter.add(written.bytes);

@@ -90,18 +90,24 @@ void Worker::forget(Connection& connection) {
   counters_.client_connections.sub();
   loop_.bury(std::move(it->second));
   connections_.erase(it);
-  if (draining_ && connections_.empty()) loop_.stop();
+  stop_when_idle();
+}
+
+void Worker::stop_when_idle() {
+  // A fetch here may be filling an object that another worker's clients read.
+  if (draining_ && connections_.empty() && origin_->is_idle()) loop_.stop();
 }
 
 void Worker::drain() {
   draining_ = true;
+  origin_->set_on_idle([this] { stop_when_idle(); });
   listeners_.clear();
   std::vector<Connection*> idle;
   for (const auto& [connection, owned] : connections_) {
     if (connection->is_idle()) idle.push_back(connection);
   }
   for (Connection* connection : idle) connection->close();
-  if (connections_.empty()) loop_.stop();
+  stop_when_idle();
 }
 
 void Worker::stop_now() {

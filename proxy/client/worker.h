@@ -71,6 +71,7 @@ class Worker {
  private:
   void on_accept(net::Fd fd, const net::Address& peer);
   void on_flush();
+  void stop_when_idle();  // when draining
 
   Shared& shared_;
   metrics::Counters& counters_;

@@ -45,6 +45,29 @@ DialAnswer answer_of(net::DialFailure failure) {
   return {502, "proxy_internal_error"};
 }
 
+// RFC 4559 section 6: these schemes authenticate the connection itself.
+bool names_connection_login(http::FieldSpan fields, std::string_view name) {
+  for (const http::Field& field : fields) {
+    if (!http::equals_ignoring_case(field.name, name)) continue;
+    const auto scheme = field.value.substr(0, field.value.find(' '));
+    if (http::equals_ignoring_case(scheme, "NTLM") || http::equals_ignoring_case(scheme, "Negotiate")) return true;
+  }
+  return false;
+}
+
+// Whether a verdict will be the same for the next request: not about this request, and no passing trouble.
+bool is_lasting(policy::Reason reason, unsigned status) {
+  switch (reason) {
+    case policy::Reason::RequestNoStore:
+    case policy::Reason::RequestBody:
+    case policy::Reason::Authorization:
+    case policy::Reason::NotModifiedForClient:
+      return false;
+    default:
+      return status < 500;
+  }
+}
+
 }  // namespace
 
 store::Failure failure_of(const net::DialError& error) {
@@ -72,6 +95,10 @@ Fetch::Fetch(Origin& origin, FetchOrder order)
 Fetch::~Fetch() {
   waker_->mute();
   if (order_.body) order_.body->set_on_data(nullptr);
+  if (phase_ == Phase::Over) return;
+  // The worker ends first: whoever follows on another one is told.
+  object().fail({502, "connection_terminated", "the proxy is stopping", true});
+  if (order_.may_store) origin_.house_.store.leave(object());
 }
 
 void Fetch::start() {
@@ -374,7 +401,9 @@ void Fetch::after_head(const http::ResponseHead& head, const store::Head& stored
   store::Store& store = origin_.house_.store;
   const Request& request = *order_.request;
   if (order_.may_store) {
-    store.remember_unshareable(object().hash(), !stored.shareable);
+    if (stored.shareable || is_lasting(stored.store_reason, head.status)) {
+      store.remember_unshareable(object().hash(), !stored.shareable);
+    }
     if (!stored.shareable) store.leave(object());
     // A new answer that may not be kept makes the old one wrong; an error of the origin does not.
     if (order_.validate && !stored.shareable && head.status < 500) store.remove(*order_.validate);
@@ -401,6 +430,7 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   auto made = make_head(renewed, renewed.fields);
   judge(*made, renewed);
   made->length = older.length;
+  made->restricted = made->restricted || older.restricted;
   made->validated = true;
   keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && input_.empty();
   body_ended_ = true;
@@ -422,6 +452,8 @@ void Fetch::on_head(const http::ResponseHead& head, std::size_t head_bytes) {
     fail(502, "http_protocol_error", "the origin's response is malformed: " + std::string(framing.error().why));
     return;
   }
+  is_bound_to_user_ = names_connection_login(order_.request->head.fields, "Authorization") ||
+                      names_connection_login(head.fields, "WWW-Authenticate");
   framing_ = *framing;
   left_ = framing_.length;
   keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && framing_.kind != wire::Framing::Kind::UntilClose;

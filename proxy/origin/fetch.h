@@ -109,6 +109,8 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   wire::ChunkedDecoder decoder_;
   bool body_ended_ = false;
   bool keep_alive_ = false;
+  bool is_bound_to_user_ =
+      false;  // NTLM and Negotiate log in the connection, not the request: nobody else may ride on it
   http::Time request_time_{};
 };
 

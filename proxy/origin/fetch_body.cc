@@ -24,9 +24,10 @@ void Fetch::read_body() {
       return;
     }
     const std::uint64_t before = object().published();
-    if (!read_piece(std::min(room, budget))) return;
+    // What is in the buffer already brings no further event: it is taken whatever the budget says.
+    if (!read_piece(input_.empty() ? std::min(room, budget) : room)) return;
     budget -= std::min(budget, object().published() - before);
-    if (budget == 0 && !body_ended_) return;  // level-triggered: the loop comes back for what is left
+    if (budget == 0 && !body_ended_ && input_.empty()) return;  // level-triggered: the loop comes back for the rest
   }
   if (phase_ == Phase::Body) finish();
 }
@@ -163,7 +164,7 @@ void Fetch::finish() {
     }
   }
   const bool whole = request_sent_ && output_sent_ == output_.size() && !request_broken_;
-  if (keep_alive_ && whole && input_.empty() && stream_ != nullptr && stream_->is_open()) {
+  if (keep_alive_ && !is_bound_to_user_ && whole && input_.empty() && stream_ != nullptr && stream_->is_open()) {
     PooledConnection parked{stream_->release(), peer_, exchanges_ + 1};
     origin_.house_.pool.park(pool_key_, std::move(parked), origin_.house_.loop.now());
   }

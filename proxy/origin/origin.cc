@@ -35,6 +35,7 @@ void Origin::forget(Fetch& fetch) {
   const auto it = fetches_.find(&fetch);
   house_.loop.bury(std::move(it->second));
   fetches_.erase(it);
+  if (fetches_.empty() && on_idle_) on_idle_();
 }
 
 }  // namespace larder::origin

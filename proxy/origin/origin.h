@@ -58,6 +58,9 @@ class Origin {
   void configure(std::shared_ptr<const conf::Config> config);
   // Never calls back inside this call; the outcome is seen on the object.
   void start(FetchOrder order);
+  [[nodiscard]] bool is_idle() const { return fetches_.empty(); }
+  // Called when the last fetch has ended.
+  void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
 
  private:
   friend class Fetch;
@@ -67,6 +70,7 @@ class Origin {
   std::shared_ptr<const conf::Config> config_;
   std::shared_ptr<const policy::Rules> rules_;
   std::unordered_map<Fetch*, std::unique_ptr<Fetch>> fetches_;
+  std::function<void()> on_idle_;
 };
 
 // What to tell a client whose origin could not be reached.

@@ -20,6 +20,10 @@ class RequestBody {
   // --- the client's end ---
   [[nodiscard]] std::size_t room() const { return held() >= window_ ? 0 : window_ - held(); }
   void push(std::string_view bytes) {
+    if (begin_ > bytes_.size() / 2) {  // taken from the front, but never all of it: do not grow by what is gone
+      bytes_.erase(0, begin_);
+      begin_ = 0;
+    }
     bytes_.append(bytes);
     notify(on_data_);
   }

@@ -19,7 +19,7 @@ class LoopWaker : public store::Waker, public std::enable_shared_from_this<LoopW
     if (pending_.exchange(true, std::memory_order_acq_rel)) return;
     loop_.post([self = shared_from_this()] {
       self->pending_.store(false, std::memory_order_release);
-      if (self->on_wake_) self->on_wake_();
+      if (const auto call = self->on_wake_) call();  // a copy: the callee may mute
     });
   }
   // The owner is going: a wake that is under way finds nothing. Loop's thread.

@@ -129,6 +129,10 @@ class Larder:
                                  + "\n".join(self.stderr))
         if len(self.ports) < self.listeners or (self.expects_admin and self.admin_port is None):
             raise AssertionError("ready, but did not name its ports:\n" + "\n".join(self.stderr))
+        if self.admin_port is not None:
+            # Its main loop turns now. (A signal in the moment before was seen to be lost in one of a hundred starts under the
+            # thread sanitizer, which puts handlers off; never without it.)
+            self.admin("/healthz")
 
     def wait_log(self, match, timeout=20.0):
         """The first access log line for which `match(line)` is true, waiting for it."""
