@@ -7,9 +7,9 @@
 namespace larder::store {
 namespace {
 
-constexpr std::size_t kFirstChunk = 4 * 1024;
-constexpr std::size_t kPassingChunk = 64 * 1024;
-constexpr std::size_t kLargestChunk = 256 * 1024;
+constexpr std::size_t kFirstChunk = 4ULL * 1024;
+constexpr std::size_t kPassingChunk = 64ULL * 1024;
+constexpr std::size_t kLargestChunk = 256ULL * 1024;
 
 }  // namespace
 

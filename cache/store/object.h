@@ -78,10 +78,10 @@ class Object : public RefCounted<Object> {
 
   // --- the writer's ---
   struct Plan {
-    bool keep = false;                  // keep the body whole, on the budget
-    std::uint64_t window = 256 * 1024;  // bytes a passing body may be ahead of its slowest reader
-    std::uint64_t lead = 1024 * 1024;   // bytes a kept body may be ahead of its fastest reader
-    std::uint64_t most = UINT64_MAX;    // a kept body past this many bytes becomes a passing one
+    bool keep = false;                     // keep the body whole, on the budget
+    std::uint64_t window = 256ULL * 1024;  // bytes a passing body may be ahead of its slowest reader
+    std::uint64_t lead = 1024ULL * 1024;   // bytes a kept body may be ahead of its fastest reader
+    std::uint64_t most = UINT64_MAX;       // a kept body past this many bytes becomes a passing one
   };
   void set_writer(WakerPtr waker) { writer_ = std::move(waker); }  // before anyone else has the Object
   void set_budget(Store* budget) { budget_ = budget; }             // before anyone else has the Object; may be null

@@ -10,10 +10,11 @@
 namespace larder::client {
 namespace {
 
-constexpr std::size_t kOutputHigh = 256 * 1024;       // queued for one client; more waits in the object
-constexpr std::size_t kInputAhead = 16 * 1024;        // read ahead of the running request (pipelining)
-constexpr std::uint64_t kWorthDraining = 64 * 1024;   // content nobody wants is read to keep the connection, up to this
-constexpr std::uint64_t kMostLingered = 1024 * 1024;  // bytes
+constexpr std::size_t kOutputHigh = 256ULL * 1024;  // queued for one client; more waits in the object
+constexpr std::size_t kInputAhead = 16ULL * 1024;   // read ahead of the running request (pipelining)
+constexpr std::uint64_t kWorthDraining =
+    64ULL * 1024;  // content nobody wants is read to keep the connection, up to this
+constexpr std::uint64_t kMostLingered = 1024ULL * 1024;  // bytes
 constexpr std::chrono::milliseconds kLinger{2000};
 
 wire::Limits wire_limits(const conf::Config& config) {
@@ -367,7 +368,7 @@ void Connection::linger() {
   if (got.what != net::Io::Ok || (lingered_ += got.bytes) > kMostLingered) close();
 }
 
-void Connection::become_tunnel(net::Fd origin, std::string to_client,
+void Connection::become_tunnel(net::Fd origin, const std::string& to_client,
                                std::function<void(std::uint64_t up, std::uint64_t down)> on_end) {
   std::string first;
   output_.drain_to(first);

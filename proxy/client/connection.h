@@ -52,7 +52,7 @@ class Connection final : public net::Buried, private net::Stream::Events {
   // reset.
   void cut();
   // The connection becomes one end of a tunnel, after `to_client` was sent. `on_end` is told the bytes each way.
-  void become_tunnel(net::Fd origin, std::string to_client,
+  void become_tunnel(net::Fd origin, const std::string& to_client,
                      std::function<void(std::uint64_t up, std::uint64_t down)> on_end);
   // A Transaction that had answered Suspend may go on.
   void resume();

@@ -207,11 +207,10 @@ void Transaction::on_dialled(tl::expected<net::Dialled, net::DialError> result) 
   append_cache_status(answer);
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
-  connection_.become_tunnel(std::move(result->fd), std::move(answer),
-                            [this, skip](std::uint64_t up, std::uint64_t down) {
-                              tunnel_up_ = up;
-                              body_sent_ = down - std::min(down, skip);
-                            });
+  connection_.become_tunnel(std::move(result->fd), answer, [this, skip](std::uint64_t up, std::uint64_t down) {
+    tunnel_up_ = up;
+    body_sent_ = down - std::min(down, skip);
+  });
 }
 
 Next Transaction::tunnel() {
@@ -235,11 +234,10 @@ void Transaction::on_switch(origin::Switched switched) {
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
   answer += switched.early;
-  connection_.become_tunnel(std::move(switched.fd), std::move(answer),
-                            [this, skip](std::uint64_t up, std::uint64_t down) {
-                              tunnel_up_ = up;
-                              body_sent_ = down - std::min(down, skip);
-                            });
+  connection_.become_tunnel(std::move(switched.fd), answer, [this, skip](std::uint64_t up, std::uint64_t down) {
+    tunnel_up_ = up;
+    body_sent_ = down - std::min(down, skip);
+  });
 }
 
 }  // namespace larder::client

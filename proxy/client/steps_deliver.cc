@@ -12,8 +12,8 @@
 namespace larder::client {
 namespace {
 
-constexpr std::size_t kPiece = 256 * 1024;  // bytes of a body queued at once
-constexpr std::uint64_t kTurn = 2 << 20;    // bytes of a body sent in one turn of the loop
+constexpr std::size_t kPiece = 256ULL * 1024;  // bytes of a body queued at once
+constexpr std::uint64_t kTurn = 2 << 20;       // bytes of a body sent in one turn of the loop
 
 }  // namespace
 

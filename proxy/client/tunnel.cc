@@ -3,8 +3,8 @@
 namespace larder::client {
 namespace {
 
-constexpr std::size_t kWindow = 64 * 1024;  // bytes waiting in one direction
-constexpr int kTurns = 8;                   // reads of one direction per loop turn: others get their share
+constexpr std::size_t kWindow = 64ULL * 1024;  // bytes waiting in one direction
+constexpr int kTurns = 8;                      // reads of one direction per loop turn: others get their share
 
 }  // namespace
 

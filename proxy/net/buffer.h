@@ -15,7 +15,7 @@ namespace larder::net {
 
 class BufferPool {
  public:
-  static constexpr std::size_t kBlock = 16 * 1024;
+  static constexpr std::size_t kBlock = 16ULL * 1024;
   std::unique_ptr<char[]> take() {
     if (free_.empty()) return std::make_unique_for_overwrite<char[]>(kBlock);
     auto block = std::move(free_.back());

@@ -10,7 +10,7 @@
 namespace larder::origin {
 namespace {
 
-constexpr std::size_t kOutput = 64 * 1024;  // bytes of request body in the write buffer at once
+constexpr std::size_t kOutput = 64ULL * 1024;  // bytes of request body in the write buffer at once
 
 wire::Limits wire_limits(const conf::Config& config) {
   return {static_cast<std::size_t>(config.limits.header_bytes), static_cast<std::size_t>(config.limits.target_bytes),

@@ -7,7 +7,7 @@
 namespace larder::origin {
 namespace {
 
-constexpr std::uint64_t kTurn = 512 * 1024;  // bytes of one body per loop turn: others get their share
+constexpr std::uint64_t kTurn = 512ULL * 1024;  // bytes of one body per loop turn: others get their share
 constexpr std::uint64_t kWorthFinishing = 1
                                           << 20;  // a kept body with no reader left is finished when so much is missing
 

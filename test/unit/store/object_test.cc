@@ -300,7 +300,8 @@ TEST_CASE_FIXTURE(Fixture, "readers on other threads see whole, identical bodies
 
 TEST_CASE("a head's block reads back as its fields") {
   http::FieldList fields;
-  head_of(true)->parse_fields(fields);
+  const auto head = head_of(true);
+  head->parse_fields(fields);
   REQUIRE(fields.size() == 2);
   CHECK(http::value_of(fields, http::FieldName::ContentType) == "text/plain");
   CHECK(http::value_of(fields, http::FieldName::ETag) == "\"x\"");
