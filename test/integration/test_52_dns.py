@@ -151,21 +151,29 @@ class Dnsmasq(ProxyCase):
         import socket
         program = shutil.which("dnsmasq", path=os.environ.get("PATH", "") + ":/usr/sbin")
         self.assertIsNotNone(program, "dnsmasq is missing")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        server = subprocess.Popen(
-            [program, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--listen-address=127.0.0.1",
-             "--bind-interfaces", f"--port={port}", "--address=/real.test/127.0.0.1", "--pid-file=", "--user=root", "--log-facility=-",
-             "--log-queries"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.addCleanup(server.stdout.close)
-        self.addCleanup(server.wait)
-        self.addCleanup(server.terminate)
-        for line in server.stdout:
-            if b"started" in line:
-                break
+        # dnsmasq takes no port 0: a port that is free now may be somebody's a moment later, so another one is tried.
+        said = b""
+        for _ in range(10):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            server = subprocess.Popen(
+                [program, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
+                 "--listen-address=127.0.0.1", "--bind-interfaces", f"--port={port}", "--address=/real.test/127.0.0.1",
+                 "--pid-file=", "--user=root", "--log-facility=-", "--log-queries"],
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.addCleanup(server.stdout.close)
+            self.addCleanup(server.wait)
+            self.addCleanup(server.terminate)
+            for line in server.stdout:
+                said += line
+                if b"started" in line:
+                    break
+            else:
+                continue
+            break
         else:
-            self.fail("dnsmasq did not start")
+            self.fail(f"dnsmasq did not start: {said!r}")
         proxy = self.larder({"dns.servers": f'["127.0.0.1:{port}"]'})
         origin = self.origin(ok)
         self.assert_ok(self.fetch(f"http://www.real.test:{origin.port}/", proxy=proxy))
