@@ -436,7 +436,7 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   body_ended_ = true;
   after_head(renewed, *made);
   const bool keep = made->shareable && made->store_reason == policy::Reason::Stored;
-  object().complete_with(std::move(made), *order_.validate);
+  object().complete_with(made, *order_.validate);
   if (keep) {
     origin_.house_.store.commit(order_.object,
                                 static_cast<store::Tick>(std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -476,10 +476,10 @@ void Fetch::on_head(const http::ResponseHead& head, std::size_t head_bytes) {
   }
   after_head(head, *made);
   input_.consume(head_bytes);
-  publish(std::move(made));
+  publish(made);
 }
 
-void Fetch::publish(store::Ref<store::Head> head) {
+void Fetch::publish(const store::Ref<store::Head>& head) {
   store::Object::Plan plan;
   const std::uint64_t largest = std::min(rules_->max_object, origin_.house_.store.largest());
   plan.keep = head->shareable && head->store_reason == policy::Reason::Stored && head->length.value_or(0) <= largest;
@@ -489,7 +489,7 @@ void Fetch::publish(store::Ref<store::Head> head) {
   plan.most = largest;
   if (head->shareable && !plan.keep) origin_.house_.counters.storable_skipped.add();
   phase_ = Phase::Body;
-  object().publish_head(std::move(head), plan);
+  object().publish_head(head, plan);
   body_ended_ =
       framing_.kind == wire::Framing::Kind::None || (framing_.kind == wire::Framing::Kind::Length && left_ == 0);
   watch(config().timeouts.body_idle);

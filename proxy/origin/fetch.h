@@ -56,7 +56,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   store::Ref<store::Head> make_head(const http::ResponseHead& head, http::FieldSpan fields) const;
   void judge(store::Head& head, const http::ResponseHead& response) const;
   void after_head(const http::ResponseHead& head, const store::Head& stored);
-  void publish(store::Ref<store::Head> head);
+  void publish(const store::Ref<store::Head>& head);
   void read_body();
   bool read_piece(std::uint64_t room);  // false: nothing more now (or over)
   bool decode_buffered(std::uint64_t room);
