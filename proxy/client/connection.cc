@@ -17,11 +17,6 @@ constexpr std::uint64_t kWorthDraining =
 constexpr std::uint64_t kMostLingered = 1024ULL * 1024;  // bytes
 constexpr std::chrono::milliseconds kLinger{2000};
 
-wire::Limits wire_limits(const conf::Config& config) {
-  return {static_cast<std::size_t>(config.limits.header_bytes), static_cast<std::size_t>(config.limits.target_bytes),
-          config.limits.header_fields};
-}
-
 }  // namespace
 
 Connection::Connection(Worker& worker, net::Fd fd, const net::Address& peer)
@@ -31,7 +26,7 @@ Connection::Connection(Worker& worker, net::Fd fd, const net::Address& peer)
       stream_(worker.loop(), std::move(fd), *this),
       input_(worker.buffers()),
       timer_(worker.loop(), [this] { on_timeout(); }),
-      parser_(wire_limits(worker.config())) {}
+      parser_(origin::wire_limits(worker.config())) {}
 
 Connection::~Connection() {
   if (body_waker_) body_waker_->mute();
@@ -203,7 +198,7 @@ void Connection::read_body_into(std::shared_ptr<origin::RequestBody> body, const
   body_open_ = true;
   body_left_ = framing.length;
   decoder_ = framing.kind == wire::Framing::Kind::Chunked
-                 ? std::make_unique<wire::ChunkedDecoder>(wire_limits(worker_.config()))
+                 ? std::make_unique<wire::ChunkedDecoder>(origin::wire_limits(worker_.config()))
                  : nullptr;
   if (!body_waker_) {
     body_waker_ = std::make_shared<origin::LoopWaker>(worker_.loop(), [this] {

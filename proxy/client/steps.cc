@@ -207,8 +207,7 @@ void Transaction::on_dialled(tl::expected<net::Dialled, net::DialError> result) 
   append_cache_status(answer);
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
-  connection_.become_tunnel(std::move(result->fd), answer, [this, skip](std::uint64_t up, std::uint64_t down) {
-    tunnel_up_ = up;
+  connection_.become_tunnel(std::move(result->fd), answer, [this, skip](std::uint64_t /*up*/, std::uint64_t down) {
     body_sent_ = down - std::min(down, skip);
   });
 }
@@ -234,8 +233,7 @@ void Transaction::on_switch(origin::Switched switched) {
   answer += "\r\n";
   const std::uint64_t skip = answer.size();
   answer += switched.early;
-  connection_.become_tunnel(std::move(switched.fd), answer, [this, skip](std::uint64_t up, std::uint64_t down) {
-    tunnel_up_ = up;
+  connection_.become_tunnel(std::move(switched.fd), answer, [this, skip](std::uint64_t /*up*/, std::uint64_t down) {
     body_sent_ = down - std::min(down, skip);
   });
 }

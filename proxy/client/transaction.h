@@ -174,7 +174,6 @@ class Transaction {
   std::optional<store::Failure> tunnel_failure_;
   std::uint16_t status_ = 0;
   std::uint64_t body_sent_ = 0;
-  std::uint64_t tunnel_up_ = 0;
   std::string origin_;
   std::chrono::steady_clock::time_point began_{};
   std::chrono::system_clock::time_point began_wall_{};

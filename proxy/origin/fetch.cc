@@ -12,11 +12,6 @@ namespace {
 
 constexpr std::size_t kOutput = 64ULL * 1024;  // bytes of request body in the write buffer at once
 
-wire::Limits wire_limits(const conf::Config& config) {
-  return {static_cast<std::size_t>(config.limits.header_bytes), static_cast<std::size_t>(config.limits.target_bytes),
-          config.limits.header_fields};
-}
-
 struct DialAnswer {
   std::uint16_t status;
   std::string_view type;  // RFC 9209 section 2.3
@@ -69,6 +64,11 @@ bool is_lasting(policy::Reason reason, unsigned status) {
 }
 
 }  // namespace
+
+wire::Limits wire_limits(const conf::Config& config) {
+  return {static_cast<std::size_t>(config.limits.header_bytes), static_cast<std::size_t>(config.limits.target_bytes),
+          config.limits.header_fields};
+}
 
 store::Failure failure_of(const net::DialError& error) {
   const DialAnswer answer = answer_of(error.kind);

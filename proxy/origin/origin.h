@@ -17,6 +17,7 @@
 #include "proxy/origin/pool.h"
 #include "proxy/origin/request.h"
 #include "proxy/origin/request_body.h"
+#include "proxy/wire/head_parser.h"
 
 namespace larder::origin {
 
@@ -75,6 +76,9 @@ class Origin {
 
 // What to tell a client whose origin could not be reached.
 store::Failure failure_of(const net::DialError& error);
+
+// The limits of the configuration as the parsers take them, for clients and origins alike.
+wire::Limits wire_limits(const conf::Config& config);
 
 policy::Rules rules_of(const conf::Config& config);
 
