@@ -20,7 +20,8 @@ std::size_t Body::footprint() const {
 }
 
 Object::~Object() {
-  release_budget();
+  release_budget(reserved_);
+  if (charged_ > 0) budget_->uncharge(charged_);
 }
 
 void Object::wake_readers() {
@@ -86,13 +87,20 @@ void Object::stop_keeping() {
   keep_ = false;
   passing_ = true;
   joinable_.store(false, std::memory_order_release);
-  release_budget();
-  drop_passed();
+  drop_passed();  // the chunks that somebody has yet to read stay on the budget until then
 }
 
-void Object::release_budget() {
-  if (budget_ != nullptr && reserved_ > 0) budget_->release(reserved_);
-  reserved_ = 0;
+void Object::release_budget(std::uint64_t most) {
+  const std::uint64_t bytes = std::min(most, reserved_);
+  if (bytes > 0) budget_->release(bytes);
+  reserved_ -= bytes;
+}
+
+void Object::charge_to(Store& store, std::uint64_t bytes) {
+  budget_ = &store;
+  charged_ = bytes;
+  store.charge(bytes);
+  release_budget(reserved_);
 }
 
 std::span<char> Object::space(std::uint64_t hint) {
@@ -171,7 +179,6 @@ void Object::fail(Failure failure) {
   writer_waits_ = false;
   writer_ = nullptr;
   joinable_.store(false, std::memory_order_release);
-  release_budget();
   state_.store(State::Failed, std::memory_order_release);
   wake_readers();
 }
@@ -185,6 +192,9 @@ void Object::drop_passed() {
   const auto most = static_cast<std::ptrdiff_t>(body_->chunks.size()) - (is_finished() ? 0 : 1);
   const auto count = std::min(passed, most);
   if (count <= 0) return;
+  std::uint64_t bytes = 0;
+  for (std::ptrdiff_t i = 0; i < count; ++i) bytes += body_->chunks[static_cast<std::size_t>(i)]->footprint();
+  release_budget(bytes);
   body_->chunks.erase(body_->chunks.begin(), body_->chunks.begin() + count);
   body_->first += static_cast<std::uint64_t>(count);
   joinable_.store(false, std::memory_order_release);

@@ -70,9 +70,9 @@ class Object : public RefCounted<Object> {
   [[nodiscard]] const std::string& trailers() const { return body_->trailers; }  // only when Complete
   // True while a later reader could still have the body from its first byte.
   [[nodiscard]] bool is_joinable() const { return joinable_.load(std::memory_order_acquire); }
-  // Never to be indexed: it was invalidated while it was filled.
   // Nobody may join it while it is in flight (its request asked for something that is only for itself).
   void keep_to_oneself() { joinable_.store(false, std::memory_order_release); }
+  // Never to be indexed: it was invalidated while it was filled.
   void doom() { doomed_.store(true, std::memory_order_release); }
   [[nodiscard]] bool is_doomed() const { return doomed_.load(std::memory_order_acquire); }
 
@@ -113,7 +113,8 @@ class Object : public RefCounted<Object> {
   void drop_passed();   // with mutex_ held
   void stop_keeping();  // with mutex_ held
   std::uint64_t room_locked() const;
-  void release_budget();
+  void release_budget(std::uint64_t most);
+  void charge_to(Store& store, std::uint64_t bytes);
   void trim_last_chunk();  // with mutex_ held
 
   const std::string key_;
@@ -137,14 +138,14 @@ class Object : public RefCounted<Object> {
   std::uint64_t tail_used_ = 0;  // bytes published in the last chunk
   Plan plan_;
   Store* budget_ = nullptr;
-  std::uint64_t reserved_ = 0;
+  std::uint64_t reserved_ = 0;  // for chunks that are still held
+  std::uint64_t charged_ = 0;   // since the commit; given back at the end
 
   // The index's, guarded by its shard's mutex.
   Object* hash_next_ = nullptr;
   Object* lru_newer_ = nullptr;
   Object* lru_older_ = nullptr;
   std::uint64_t touched_ = 0;
-  std::uint64_t charged_ = 0;
 };
 
 // A piece of a body: a view, and what keeps it alive.

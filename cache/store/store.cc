@@ -89,8 +89,6 @@ Ref<Object> Store::take_out(Shard& shard, Object& object) {
   --shard.size;
   unlink_lru(shard, object);
   objects_.fetch_sub(1, std::memory_order_relaxed);
-  used_.fetch_sub(object.charged_, std::memory_order_relaxed);
-  object.charged_ = 0;
   Ref<Object> taken(&object);
   object.drop_owner();  // the index's count; `taken` holds another
   return taken;
@@ -177,14 +175,12 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   bool indexed = false;
   const std::uint64_t cost =
       sizeof(Object) + object->key_.capacity() + object->head_->footprint() + object->body_->footprint();
-  object->release_budget();  // the charge below takes over
+  object->charge_to(*this, cost);
   {
     const std::lock_guard lock(shard.mutex);
     drop_flight(shard, *object);
     if (!object->is_doomed() && cost <= capacity_) {
       replace_variants(shard, *object, dropped);
-      object->charged_ = cost;
-      used_.fetch_add(cost, std::memory_order_relaxed);
       insert(shard, *object, now);
       indexed = true;
     }
@@ -256,6 +252,14 @@ bool Store::reserve(std::uint64_t bytes) {
 
 void Store::release(std::uint64_t bytes) {
   reserved_.fetch_sub(bytes, std::memory_order_relaxed);
+  used_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+void Store::charge(std::uint64_t bytes) {
+  used_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void Store::uncharge(std::uint64_t bytes) {
   used_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 

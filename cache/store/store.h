@@ -62,11 +62,18 @@ class Store {
   // capacity.
   bool reserve(std::uint64_t bytes);
   void release(std::uint64_t bytes);
+  // The bytes of a finished object, from its commit to its end: what was evicted but is still being read counts too, so
+  // that slow readers cannot make the memory tier larger than it may be.
+  void charge(std::uint64_t bytes);
+  void uncharge(std::uint64_t bytes);
   // The largest body that may be kept.
   [[nodiscard]] std::uint64_t largest() const { return capacity_ / 2; }
 
   struct Stats {
-    std::uint64_t objects = 0, bytes = 0, evictions = 0, capacity = 0;
+    std::uint64_t objects = 0;  // indexed
+    std::uint64_t bytes = 0;    // of all objects there are: indexed, filling, or evicted and still read
+    std::uint64_t evictions = 0;
+    std::uint64_t capacity = 0;
   };
   [[nodiscard]] Stats stats() const;
 
@@ -97,13 +104,13 @@ class Store {
   void drop_flight(Shard& shard, const Object& object);
   // Removes `same variant` objects of the key and the oldest variants past kMostVariants.
   void replace_variants(Shard& shard, const Object& object, std::vector<Ref<Object>>& dropped);
-  // Evicts until at least `bytes` fit under the capacity; false when there is nothing left to evict.
+  // Evicts until all fits under the capacity; false when there is nothing left to evict.
   bool make_room();
 
   const std::uint64_t capacity_;
   const std::uint64_t seed_;
   std::array<Shard, kShards> shards_;
-  std::atomic<std::uint64_t> used_{0};      // indexed and reserved bytes
+  std::atomic<std::uint64_t> used_{0};      // charged and reserved bytes
   std::atomic<std::uint64_t> reserved_{0};  // of fills
   std::atomic<std::uint64_t> objects_{0};
   std::atomic<std::uint64_t> evictions_{0};

@@ -141,6 +141,42 @@ TEST_CASE("an evicted object stays whole for whoever reads it") {
   CHECK(bytes == 300'000);
 }
 
+TEST_CASE("what is evicted but still read counts against the capacity until it is let go") {
+  Kitchen k(1 << 20);
+  {
+    Reader first(k.put("http://a/1", 400'000), nullptr);
+    Reader second(k.put("http://a/2", 400'000), nullptr);
+    k.put("http://a/3", 400'000);
+    CHECK_FALSE(k.has("http://a/1"));
+    CHECK(k.store.stats().bytes > 800'000);
+    // With both of them held, there is no room for a third of that size.
+    const auto third = k.pending("http://a/4");
+    third->publish_head(make_ref<Head>(), {.keep = true});
+    third->space(400'000);
+    CHECK_FALSE(third->is_kept());
+    CHECK(k.store.stats().bytes <= 1 << 20);
+  }
+  k.put("http://a/5", 400'000);
+  CHECK(k.has("http://a/5"));
+  CHECK(k.store.stats().bytes < 900'000);
+}
+
+TEST_CASE("a body that can no longer be kept stays on the budget until its readers have passed it") {
+  Kitchen k(1 << 20);
+  const auto object = k.pending("http://a/");
+  object->set_writer(std::make_shared<NoWaker>());
+  object->publish_head(make_ref<Head>(), {.keep = true, .window = 1 << 20, .lead = UINT64_MAX, .most = 200'000});
+  Reader slow(object, std::make_shared<NoWaker>());
+  for (int i = 0; i < 2; ++i) object->publish(object->space(100'000).size());
+  CHECK(object->is_kept());
+  object->publish(object->space(100'000).size());
+  CHECK_FALSE(object->is_kept());
+  CHECK(k.store.stats().bytes > 200'000);
+  Piece piece;
+  while (slow.position() < 200'001) REQUIRE(slow.next(4096, piece) == Reader::Status::Ready);
+  CHECK(k.store.stats().bytes == 0);
+}
+
 TEST_CASE("the second request joins the flight of the first") {
   Kitchen k;
   const auto first = k.pending("http://a/");
@@ -172,12 +208,13 @@ TEST_CASE("a flight whose Vary does not fit, or that is nobody's to join, is not
 
 TEST_CASE("what was invalidated while it was on its way is never indexed (RFC 9111 section 4.4)") {
   Kitchen k;
-  const auto flight = k.pending("http://a/");
+  auto flight = k.pending("http://a/");
   k.store.join_or_lead(flight, {});
   k.store.invalidate("http://a/", k.store.hash("http://a/"));
   k.fill(*flight, 10);
   CHECK_FALSE(k.store.commit(flight, 1));
   CHECK_FALSE(k.has("http://a/"));
+  flight = nullptr;
   CHECK(k.store.stats().bytes == 0);
 }
 
