@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace larder::origin {
@@ -17,25 +18,47 @@ bool Pool::is_silent(int fd) {
   return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-std::optional<PooledConnection> Pool::take(std::string_view key, const net::DialFilter& may_dial) {
-  while (true) {
-    PooledConnection connection;
-    {
-      const std::lock_guard lock(mutex_);
-      const auto host = hosts_.find(key);
-      if (host == hosts_.end()) return std::nullopt;
-      auto& parked = host->second;
-      auto it = parked.rbegin();
-      // A connection opened for one client must not carry another one past the address rules.
-      while (it != parked.rend() && may_dial(it->connection.peer) != net::DialVerdict::Allow) ++it;
-      if (it == parked.rend()) return std::nullopt;
-      connection = std::move(it->connection);
-      parked.erase(std::next(it).base());
-      if (parked.empty()) hosts_.erase(host);
-      --count_;
-    }
-    if (is_silent(connection.fd.get())) return connection;
+// The most recently parked of those with an id below `before`.
+std::optional<Pool::Parked> Pool::take_newest(std::string_view key, std::uint64_t before) {
+  const std::lock_guard lock(mutex_);
+  const auto host = hosts_.find(key);
+  if (host == hosts_.end()) return std::nullopt;
+  auto& parked = host->second;
+  const auto it = std::find_if(parked.rbegin(), parked.rend(), [&](const Parked& one) { return one.id < before; });
+  if (it == parked.rend()) return std::nullopt;
+  Parked taken = std::move(*it);
+  parked.erase(std::next(it).base());
+  if (parked.empty()) hosts_.erase(host);
+  --count_;
+  return taken;
+}
+
+void Pool::put_back(std::string_view key, std::vector<Parked> unfit) {
+  const std::lock_guard lock(mutex_);
+  auto& parked = hosts_[std::string(key)];
+  for (Parked& one : unfit) {
+    const auto after = std::find_if(parked.begin(), parked.end(), [&](const Parked& p) { return p.id > one.id; });
+    parked.insert(after, std::move(one));
+    ++count_;
   }
+}
+
+std::optional<PooledConnection> Pool::take(std::string_view key, const net::DialFilter& may_dial) {
+  std::vector<Parked> unfit;
+  std::optional<PooledConnection> found;
+  std::uint64_t before = UINT64_MAX;
+  while (auto taken = take_newest(key, before)) {
+    before = taken->id;
+    // A connection opened for one client must not carry another one past the address rules.
+    if (may_dial(taken->connection.peer) != net::DialVerdict::Allow) {
+      unfit.push_back(std::move(*taken));
+    } else if (is_silent(taken->connection.fd.get())) {
+      found = std::move(taken->connection);
+      break;
+    }
+  }
+  if (!unfit.empty()) put_back(key, std::move(unfit));
+  return found;
 }
 
 void Pool::park(std::string_view key, PooledConnection connection, net::Clock::time_point now) {

@@ -36,7 +36,7 @@ class Pool {
   void set_limits(const Limits& limits);
 
   // The most recently parked connection to `key` ("host:port") that is still silent and open and whose peer may be
-  // dialled for this request. Dead ones found on the way are closed.
+  // dialled for this request (`may_dial` is asked without the lock). Dead ones found on the way are closed.
   std::optional<PooledConnection> take(std::string_view key, const net::DialFilter& may_dial);
   // Parks it. Past the limits the oldest of the host, or this one, is closed.
   void park(std::string_view key, PooledConnection connection, net::Clock::time_point now);
@@ -55,6 +55,8 @@ class Pool {
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   static bool is_silent(int fd);
+  std::optional<Parked> take_newest(std::string_view key, std::uint64_t before);
+  void put_back(std::string_view key, std::vector<Parked> unfit);
 
   mutable std::mutex mutex_;
   Limits limits_;
