@@ -126,23 +126,25 @@ bool Program::listen() {
     for (auto& of_worker : listening_) {
       auto fd = net::listen_on(*address, true);
       if (!fd) {
-        say("listen: " + fd.error());
+        say("listen: " + fd.error().text);
+        // A configuration for every machine names "[::]" beside "0.0.0.0": one family is enough to serve.
+        if (fd.error().is_family_unknown) break;
         return false;
       }
       // Port 0: the first socket takes a free port, the other workers' sockets share it.
       address = net::bound_address(fd->get());
       of_worker.push_back(std::move(*fd));
     }
-    addresses_.push_back(*address);
+    if (listening_.front().size() > addresses_.size()) addresses_.push_back(*address);
   }
-  return true;
+  return !addresses_.empty();
 }
 
 bool Program::listen_admin() {
   if (config_->admin.listen.empty()) return true;
   auto fd = net::listen_on(*net::Address::parse(config_->admin.listen), true);
   if (!fd) {
-    say("admin.listen: " + fd.error());
+    say("admin.listen: " + fd.error().text);
     return false;
   }
   admin_fd_ = std::move(*fd);
@@ -230,6 +232,8 @@ void Program::on_signal(int number) {
 
 int Program::run() {
   raise_descriptor_limit();
+  // Before the first thread, so that all of them leave these signals to the loop here.
+  const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { on_signal(number); });
   if (!open_log() || !listen() || !listen_admin()) return 1;
   store_ = std::make_unique<store::Store>(config_->cache.memory);
   pool_ = std::make_unique<origin::Pool>(pool_limits(*config_));
@@ -247,7 +251,6 @@ int Program::run() {
     options.healthy = [this] { return !draining_; };
     admin_ = std::make_unique<admin::Admin>(loop_, std::move(admin_fd_), *exposition_, std::move(options));
   }
-  const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { on_signal(number); });
   second_ = std::make_unique<net::Timer>(loop_, [this] { on_second(); });
   second_->set(std::chrono::seconds(1));
   for (const auto& address : addresses_) say("listening on " + address.to_string());

@@ -20,14 +20,14 @@ constexpr int kBacklog = 1024;
 constexpr int kAcceptsPerTurn = 64;
 constexpr std::chrono::milliseconds kPause{100};
 
-tl::unexpected<std::string> cannot(std::string_view what, const Address& address, int error) {
+tl::unexpected<ListenError> cannot(std::string_view what, const Address& address, int error) {
   std::string text = "cannot ";
   text += what;
   text += ' ';
   text += address.to_string();
   text += ": ";
   text += std::generic_category().message(error);
-  return tl::unexpected(std::move(text));
+  return tl::unexpected(ListenError{std::move(text), error == EAFNOSUPPORT});
 }
 
 bool set_flag(int fd, int level, int name) {
@@ -58,10 +58,10 @@ bool is_of_one_connection(int error) {
 
 }  // namespace
 
-tl::expected<Fd, std::string> listen_on(const Address& address, bool reuse_port) {
+tl::expected<Fd, ListenError> listen_on(const Address& address, bool reuse_port) {
   sockaddr_storage name{};
   const socklen_t length = address.to_sockaddr(name);
-  if (length == 0) return tl::unexpected<std::string>("cannot listen on no address");
+  if (length == 0) return tl::unexpected(ListenError{"cannot listen on no address", false});
   Fd fd(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return cannot("make a socket for", address, errno);
   if (!set_flag(fd.get(), SOL_SOCKET, SO_REUSEADDR) || (reuse_port && !set_flag(fd.get(), SOL_SOCKET, SO_REUSEPORT)) ||

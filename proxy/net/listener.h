@@ -12,9 +12,13 @@
 
 namespace larder::net {
 
+struct ListenError {
+  std::string text;                // names the address and the system's reason
+  bool is_family_unknown = false;  // this kernel has no IPv6 (or no IPv4) at all
+};
+
 // Binds and listens; not yet accepting. Port 0 takes a free one: see bound_address. `reuse_port` lets others share it.
-// The error names the address and the system's reason.
-tl::expected<Fd, std::string> listen_on(const Address& address, bool reuse_port);
+tl::expected<Fd, ListenError> listen_on(const Address& address, bool reuse_port);
 Address bound_address(int fd);
 
 // Accepts on `fd` from its creation until it is destroyed. Uses accept4 with non-blocking and close-on-exec, up to 64

@@ -37,7 +37,7 @@ class Larder:
         "workers": "2",
     }
 
-    def __init__(self, keys=None, config=None, args=(), wait=True, env=None):
+    def __init__(self, keys=None, config=None, args=(), wait=True, env=None, before=None):
         merged = dict(self.DEFAULTS if config is None else {})
         merged.update(keys or {})
         self.command = [BINARY]
@@ -63,7 +63,8 @@ class Larder:
         self._ready = False
         self._changed = threading.Condition()
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        stdin=subprocess.DEVNULL, env=environment, cwd=self.home.name)
+                                        stdin=subprocess.DEVNULL, env=environment, cwd=self.home.name,
+                                        preexec_fn=before)
         self._threads = [threading.Thread(target=self._read_log, daemon=True),
                          threading.Thread(target=self._read_errors, daemon=True)]
         for thread in self._threads:
@@ -130,9 +131,7 @@ class Larder:
         if len(self.ports) < self.listeners or (self.expects_admin and self.admin_port is None):
             raise AssertionError("ready, but did not name its ports:\n" + "\n".join(self.stderr))
         if self.admin_port is not None:
-            # Its main loop turns now. (A signal in the moment before was seen to be lost in one of a hundred starts under the
-            # thread sanitizer, which puts handlers off; never without it.)
-            self.admin("/healthz")
+            self.admin("/healthz")  # its main loop turns
 
     def wait_log(self, match, timeout=20.0):
         """The first access log line for which `match(line)` is true, waiting for it."""

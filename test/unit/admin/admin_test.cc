@@ -22,7 +22,7 @@ class Server {
     options.version = "1.2.3";
     options.healthy = [this] { return healthy.load(); };
     auto listening = net::listen_on(*net::Address::parse("127.0.0.1:0"), false);
-    if (!listening) FAIL(listening.error());
+    if (!listening) FAIL(listening.error().text);
     admin_ = std::make_unique<Admin>(loop_, std::move(*listening), exposition_, std::move(options));
     address_ = admin_->address();
     thread_ = std::thread([this] { loop_.run(); });

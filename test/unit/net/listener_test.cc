@@ -95,7 +95,7 @@ TEST_CASE("a port in use is an error that names the address, unless it is shared
   const Address address = bound_address(first->get());
   const auto second = listen_on(address, false);
   REQUIRE_FALSE(second.has_value());
-  CHECK(second.error() == "cannot bind to " + address.to_string() + ": Address already in use");
+  CHECK(second.error().text == "cannot bind to " + address.to_string() + ": Address already in use");
 
   auto shared = listen_on(literal("127.0.0.1", 0), true);
   REQUIRE(shared.has_value());
