@@ -161,6 +161,7 @@ void append_json(std::string& out, const AccessRecord& record) {
   append_member(out, ",\"origin\":\"", record.origin);
   if (!record.reason.empty()) append_member(out, ",\"reason\":\"", record.reason);
   if (!record.user_agent.empty()) append_member(out, ",\"user_agent\":\"", record.user_agent);
+  if (!record.aborted.empty()) append_member(out, ",\"aborted\":\"", record.aborted);
   out.append("}\n");
 }
 

@@ -35,6 +35,7 @@ struct AccessRecord {
   std::string_view origin;      // address:port that was dialled, or ""
   std::string_view reason;      // policy::to_string(Reason); left out when ""
   std::string_view user_agent;  // left out when ""
+  std::string_view aborted;     // the step that the client's end cut short; left out when ""
 };
 
 // Appends the line, its end included. Always valid JSON in valid UTF-8 without control characters: bytes that are no

@@ -29,7 +29,7 @@ Transaction::Transaction(Connection& connection) : connection_(connection), work
 Transaction::~Transaction() {
   if (waker_) waker_->mute();
   // Cut short by a client that went away: that is worth a line too.
-  if (step_ != nullptr && !finished_) log();
+  if (step_ != nullptr && !finished_) log(step_->name);
 }
 
 Next Transaction::begin(std::string_view raw, const wire::Framing& framing) {
@@ -154,12 +154,12 @@ Next Transaction::deny(std::string_view proxy_status, std::string_view what, std
 
 Next Transaction::finish() {
   reader_.reset();
-  if (!is_local_) log();
+  log({});
   finished_ = true;
   return Next::Done;
 }
 
-void Transaction::log() {
+void Transaction::log(std::string_view aborted) {
   if (is_local_) return;
   const auto duration = std::chrono::steady_clock::now() - began_;
   auto& counters = worker_.counters();
@@ -181,6 +181,7 @@ void Transaction::log() {
   record.origin = origin_;
   record.reason = error_.empty() ? policy::to_string(reason_) : error_;
   if (const auto agent = http::value_of(head_.fields, http::FieldName::UserAgent)) record.user_agent = *agent;
+  record.aborted = aborted;
   worker_.log().write(record);
 }
 

@@ -67,7 +67,6 @@ class Transaction {
   void own();
   // The response is under way and its end is the connection's: closed in order, it would look whole.
   [[nodiscard]] bool ends_by_close() const { return close_delimited_ && !finished_; }
-  [[nodiscard]] const char* step_name() const { return step_->name; }
 
   static const Step kAdmit, kLookup, kFetch, kValidate, kDeliver, kFinish, kTunnel;
 
@@ -132,8 +131,8 @@ class Transaction {
   Next fail(unsigned status, std::string_view proxy_status, std::string_view what, std::string_view detail = {});
   Next deny(std::string_view proxy_status, std::string_view what, std::string_view detail = {});
 
-  void log();
-  void drop_body();  // nobody will forward the request's content
+  void log(std::string_view aborted);  // the step that was cut short, or ""
+  void drop_body();                    // nobody will forward the request's content
   [[nodiscard]] net::DialFilter dial_filter() const;
 
   Connection& connection_;

@@ -1,9 +1,13 @@
 """The command line, the configuration file, and the life of the process: start, reload, drain, stop."""
 
+import ctypes
+import errno
 import json
 import os
 import resource
 import signal
+import socket
+import struct
 import tempfile
 
 from harness import *
@@ -104,6 +108,23 @@ class Once(Files):
         self.assertEqual(run_once("--config", path, "--check-config")[0], 0, "conf/larder.json")
 
 
+def without_ipv6():
+    """For the child, before it becomes the program: a kernel on which socket(AF_INET6, ...) is EAFNOSUPPORT (by seccomp)."""
+    socket_call = {"x86_64": 41, "aarch64": 198}[os.uname().machine]
+    load, jump_equal, ret = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    number, first_argument = 0, 16  # offsets in struct seccomp_data
+    refuse, allow = 0x00050000 | errno.EAFNOSUPPORT, 0x7FFF0000
+    program = b"".join(struct.pack("=HBBI", *line) for line in (
+        (load, 0, 0, number), (jump_equal, 0, 3, socket_call), (load, 0, 0, first_argument), (jump_equal, 0, 1, socket.AF_INET6),
+        (ret, 0, 0, refuse), (ret, 0, 0, allow)))
+    text = ctypes.create_string_buffer(program)
+    filter_ = ctypes.create_string_buffer(struct.pack("@HP", len(program) // 8, ctypes.addressof(text)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    pr_set_no_new_privs, pr_set_seccomp, mode_filter = 38, 22, 2
+    if libc.prctl(pr_set_no_new_privs, 1, 0, 0, 0) != 0 or libc.prctl(pr_set_seccomp, mode_filter, filter_, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 class Running(Files, ProxyCase):
     keys = {}
 
@@ -121,6 +142,34 @@ class Running(Files, ProxyCase):
         self.assertEqual(len(proxy.ports), 2)
         self.assert_ok(ask(proxy.ports[0], "GET", origin.url("/")), "page")
         self.assert_ok(ask(proxy.ports[1], "GET", origin.url("/"), host="::1"), "page")
+
+    def test_a_kernel_without_ipv6(self):
+        proxy = self.larder({"listen": '["127.0.0.1:0","[::1]:0"]'}, before=without_ipv6)
+        self.assertEqual(len(proxy.ports), 1)
+        self.assertTrue(any("[::1]:0" in line and "not supported" in line for line in proxy.stderr), proxy.stderr)
+        self.assert_ok(self.fetch(self.origin_page().url("/"), proxy=proxy), "page")
+        with self.assertRaisesRegex(AssertionError, "ended with 1"):
+            Larder({"listen": '["[::1]:0"]'}, before=without_ipv6)
+
+    def test_a_signal_right_after_ready_is_not_lost(self):
+        for number in (signal.SIGTERM, signal.SIGINT) * 5:
+            proxy = Larder(wait=False)
+            proxy.wait_until(lambda: any("ready" in line for line in proxy.stderr), "ready", 60)
+            proxy.signal(number)
+            proxy.process.wait(20)
+            proxy.stop()
+
+    def test_a_client_that_goes_away_is_logged(self):
+        proxy = self.larder()
+        stuck = threading.Event()
+        self.addCleanup(stuck.set)
+        origin = self.origin(lambda r, c: stuck.wait(60) and None)
+        client = self.client(proxy)
+        client.send_request("GET", origin.url("/slow"))
+        origin.wait_requests(1)
+        client.abort()
+        line = proxy.wait_log(lambda entry: entry["url"].endswith("/slow"))
+        self.assertEqual((line["aborted"], line["status"]), ("fetch", 0))
 
     def test_without_admin(self):
         proxy = self.larder({"admin.listen": '""'})

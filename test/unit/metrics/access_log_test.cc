@@ -141,6 +141,8 @@ TEST_CASE("one line, all members in their order") {
   r.reason = "fresh";
   r.user_agent = "curl/8";
   CHECK(line_of(r).ends_with(",\"origin\":\"[2001:db8::1]:80\",\"reason\":\"fresh\",\"user_agent\":\"curl/8\"}\n"));
+  r.aborted = "deliver";
+  CHECK(line_of(r).ends_with(",\"user_agent\":\"curl/8\",\"aborted\":\"deliver\"}\n"));
 }
 
 TEST_CASE("numbers at their edges") {
