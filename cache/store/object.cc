@@ -59,7 +59,8 @@ void Object::publish_head(Ref<const Head> head, const Plan& plan) {
   passing_ = !plan.keep;
   body_ = make_ref<Body>();
   head_ = std::move(head);
-  if (!head_->shareable) joinable_.store(false, std::memory_order_release);
+  // A body that cannot be kept goes at its slowest reader's pace: nobody is made to share that of another.
+  if (!head_->shareable || !keep_) joinable_.store(false, std::memory_order_release);
   published_head_.store(head_.get(), std::memory_order_release);
   state_.store(State::Filling, std::memory_order_release);
   wake_readers();
