@@ -31,6 +31,11 @@ class FieldList {
   void push_back(std::string_view name, std::string_view value) { fields_.push_back({name, value, field_name(name)}); }
   void push_back(const Field& field) { fields_.push_back(field); }
   void clear() { fields_.clear(); }  // keeps its memory
+  // Takes out every field for which `unwanted(field)` is true; the others keep their order.
+  template <class Unwanted>
+  void erase_if(Unwanted unwanted) {
+    std::erase_if(fields_, unwanted);
+  }
   [[nodiscard]] std::size_t size() const { return fields_.size(); }
   [[nodiscard]] bool empty() const { return fields_.empty(); }
   [[nodiscard]] const Field* begin() const { return fields_.data(); }

@@ -113,6 +113,12 @@ bool Nominated::has(const http::Field& field) const {
   return !others_.empty() && std::binary_search(others_.begin(), others_.end(), field.name, is_less_ignoring_case);
 }
 
+void drop_nominated(http::FieldList& fields) {
+  if (!http::has(fields, http::FieldName::Connection)) return;
+  const Nominated nominated(fields);
+  fields.erase_if([&](const http::Field& field) { return !is_hop_by_hop(field.id) && nominated.has(field); });
+}
+
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   out.append(name);
   out.append(": ");

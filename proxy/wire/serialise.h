@@ -30,6 +30,11 @@ class Nominated {
   std::vector<std::string_view> others_;  // sorted; empty for nearly every message
 };
 
+// Takes the fields that Connection nominates out of a request, as if the client had not sent them: the origin will not
+// see them, so nothing may be chosen by them either (a response selected by a nominated Accept-Encoding would be stored
+// for those who really sent it). Hop-by-hop fields stay for this hop to read.
+void drop_nominated(http::FieldList& fields);
+
 void append_field(std::string& out, std::string_view name, std::string_view value);   // "name: value\r\n"
 void append_status_line(std::string& out, unsigned status, std::string_view reason);  // always HTTP/1.1
 
