@@ -13,7 +13,7 @@ constexpr std::uint8_t kRegName = 1;  // unreserved / sub-delims; pct-encoded is
 constexpr std::uint8_t kHex = 2;
 constexpr std::uint8_t kScheme = 4;  // ALPHA / DIGIT / "+" / "-" / "."
 constexpr std::uint8_t kAlpha = 8;
-constexpr std::uint8_t kTarget = 16;  // what may stand in a target: printable ASCII but "#"
+constexpr std::uint8_t kTarget = 16;  // what may stand in a target: no blank, no control character, no "#"
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> table{};
@@ -25,6 +25,7 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
     if (digit || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f')) table[c] |= kHex;
     if (c != '#') table[c] |= kTarget;
   }
+  for (std::size_t c = 0x80; c < 0x100; ++c) table[c] |= kTarget;
   for (const char c : std::string_view("-._~!$&'()*+,;=")) table[static_cast<unsigned char>(c)] |= kRegName;
   for (const char c : std::string_view("+-.")) table[static_cast<unsigned char>(c)] |= kScheme;
   return table;
@@ -116,6 +117,23 @@ std::uint16_t default_port(std::string_view scheme) {
   return equals_ignoring_case(scheme, "https") ? 443 : 0;
 }
 
+// With every byte beyond ASCII percent-encoded.
+void append_encoded(std::string& out, std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  while (!text.empty()) {
+    const auto plain =
+        std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+    out.append(text.begin(), plain);
+    text.remove_prefix(static_cast<std::size_t>(plain - text.begin()));
+    if (text.empty()) return;
+    const auto byte = static_cast<unsigned char>(text.front());
+    out.push_back('%');
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+    text.remove_prefix(1);
+  }
+}
+
 }  // namespace
 
 std::optional<Authority> parse_authority(std::string_view text) {
@@ -174,7 +192,7 @@ void append_host(std::string& out, const Uri& uri) {
 
 void append_origin_form(std::string& out, const Uri& uri) {
   if (!uri.path_and_query.starts_with('/')) out.push_back('/');
-  out.append(uri.path_and_query);
+  append_encoded(out, uri.path_and_query);
 }
 
 void append_normalised(std::string& out, const Uri& uri) {

@@ -28,8 +28,10 @@ struct Uri {
   [[nodiscard]] std::uint16_t port() const;  // the given port or the scheme's default (80, 443)
 };
 
-// absolute-form: scheme "://" authority path-abempty ["?" query]. A fragment, a userinfo, a control or blank or
-// non-ASCII character is an error. nullopt: not an absolute-form target.
+// absolute-form: scheme "://" authority path-abempty ["?" query]. A fragment, a userinfo, a control or blank character
+// is an error; so is a non-ASCII byte in the authority. In path and query such bytes stay: RFC 3986 does not allow
+// them, but curl and others send UTF-8 as it was typed; they are percent-encoded wherever the URI is written (as
+// section 2.5 has it). nullopt: not an absolute-form target.
 std::optional<Uri> parse_absolute(std::string_view target);
 
 // "host" or "host:port" for Host (default port left out), IPv6 in brackets, host in lower case.

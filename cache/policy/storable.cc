@@ -49,6 +49,7 @@ bool is_provokable_error(unsigned status) {
 
 Reason status_forbids(unsigned status, const http::ResponseDirectives& said) {
   if (status < 200) return Reason::NotFinal;
+  if (status > 599) return Reason::StatusNotStorable;  // no status of HTTP (RFC 9110 section 15)
   if (status == 206) return Reason::Partial;
   if (status == 304) return Reason::NotModifiedForClient;
   if (answers_one_request(status)) return Reason::StatusNotStorable;

@@ -11,8 +11,9 @@
 namespace larder::wire {
 
 inline constexpr std::uint8_t kTokenChar = 1;  // tchar, RFC 9110 section 5.6.2
-inline constexpr std::uint8_t kTargetChar =
-    2;  // visible ASCII: what a request-target may hold at most (RFC 9112 section 3)
+// What a request-target may hold at most: visible ASCII (RFC 9112 section 3), and bytes beyond it, which are
+// percent-encoded before they go any further (cache/http/uri.h).
+inline constexpr std::uint8_t kTargetChar = 2;
 inline constexpr std::uint8_t kTextChar =
     4;  // HTAB, SP, VCHAR, obs-text: field values, reason phrases, chunk extensions
 
@@ -22,7 +23,7 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   for (std::size_t c = 0; c < table.size(); ++c) {
     const bool is_letter_or_digit = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
     if (is_letter_or_digit) table[c] |= kTokenChar;
-    if (c > 0x20 && c < 0x7f) table[c] |= kTargetChar;
+    if (c > 0x20 && c != 0x7f) table[c] |= kTargetChar;
     if (c == '\t' || (c >= 0x20 && c != 0x7f)) table[c] |= kTextChar;
   }
   for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] |= kTokenChar;

@@ -129,7 +129,9 @@ ParseResult read_status_line(std::string_view bytes, HeadProgress& progress, htt
   if (shape.size() >= kVersionLength && shape[5] != '1') return refuse("this HTTP version is not supported");
   if (shape.size() > kVersionLength && shape[kVersionLength] != ' ') return refuse("no space after the HTTP version");
   const std::string_view digits = shape.substr(std::min(shape.size(), kStatus)).substr(0, 3);
-  if (!digits.empty() && (digits[0] < '1' || digits[0] > '5')) return refuse("the status is not from 100 to 599");
+  // 600 to 999 are no statuses of HTTP, but some servers use them; they are passed on and never kept (RFC 9110 section
+  // 15: to be processed as a 5xx).
+  if (!digits.empty() && digits[0] < '1') return refuse("the status is not from 100 to 999");
   if (!std::all_of(digits.begin(), digits.end(), is_digit)) return refuse("the status is not three digits");
   if (shape.size() <= kStatusEnd) return NeedMore{};
   if (shape[kStatusEnd] != ' ' && shape[kStatusEnd] != '\r') return refuse("no space after the status");

@@ -47,8 +47,6 @@ for name, line in {
     "a hexadecimal status": b"HTTP/1.1 0xc8 OK",
     "status 000": b"HTTP/1.1 000 OK",
     "status 099": b"HTTP/1.1 099 OK",
-    "status 600": b"HTTP/1.1 600 OK",
-    "status 999": b"HTTP/1.1 999 OK",
     "a tab after the status": b"HTTP/1.1 200\tOK",
     "a bare CR in the reason": b"HTTP/1.1 200 O\rK",
     "a bare CR after the status": b"HTTP/1.1 200\rContent-Length: 8",
