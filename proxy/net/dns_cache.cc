@@ -34,4 +34,9 @@ void DnsCache::put(std::string_view name, Answer answer, Clock::time_point expir
   by_name_.emplace(entries_.front().name, entries_.begin());
 }
 
+void DnsCache::clear() {
+  by_name_.clear();
+  entries_.clear();
+}
+
 }  // namespace larder::net

@@ -24,6 +24,7 @@ class DnsCache {
   Answer find(std::string_view name, Clock::time_point now);
   // Replaces what was there.
   void put(std::string_view name, Answer answer, Clock::time_point expires);
+  void clear();
   [[nodiscard]] std::size_t size() const { return by_name_.size(); }
 
  private:

@@ -139,8 +139,8 @@ Address address_of(const std::uint8_t* bytes, DnsType type) {
 }
 
 // From the name that was asked along the CNAMEs to the records of the name at their end. What belongs to other names is
-// not believed.
-void follow_answers(const Reader& message, const std::vector<Record>& records, const DnsQuestion& question,
+// not believed. False: an alias's target cannot be read, or does not fill its record.
+bool follow_answers(const Reader& message, const std::vector<Record>& records, const DnsQuestion& question,
                     DnsReply& reply) {
   std::string owner = question.name;
   for (int i = 0; i < kMaxChain; ++i) {
@@ -150,17 +150,18 @@ void follow_answers(const Reader& message, const std::vector<Record>& records, c
     Reader target = message;
     target.at = alias->at;
     owner = target.name();
-    if (!target.ok) return;
+    if (!target.ok || target.at != alias->at + alias->length) return false;
     note_ttl(reply, alias->ttl);
   }
   const std::size_t length = question.type == DnsType::A ? 4 : 16;
   for (const Record& record : records) {
     if (record.type != static_cast<std::uint16_t>(question.type) || record.owner != owner || record.length != length)
       continue;
-    if (reply.addresses.size() == kMaxAddresses) return;
+    if (reply.addresses.size() == kMaxAddresses) break;
     reply.addresses.push_back(address_of(message.data + record.at, question.type));
     note_ttl(reply, record.ttl);
   }
+  return true;
 }
 
 // How long "no" holds: RFC 2308 section 5. A CNAME's TTL before it, if any, limits it too.
@@ -254,7 +255,10 @@ std::optional<DnsReply> parse_reply(const std::uint8_t* data, std::size_t size, 
     records.push_back(std::move(record));
   }
   if (!reader.ok && !reply.truncated) return reply;
-  follow_answers(reader, records, question, reply);
+  if (!follow_answers(reader, records, question, reply)) {
+    reply.ttl.reset();
+    return reply;
+  }
   // Some servers say "no such name" of the end of an alias and give the address all the same.
   if (!reply.addresses.empty()) {
     reply.kind = DnsReply::Kind::Addresses;

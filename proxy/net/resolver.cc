@@ -104,7 +104,7 @@ struct Resolver::State : std::enable_shared_from_this<Resolver::State> {
   void end(Lookup& lookup);
 
   Loop& loop;
-  const ResolverOptions options;
+  ResolverOptions options;
   ResolverStats stats;
   bool closed = false;  // the Resolver is gone
   DnsCache cache;
@@ -370,6 +370,14 @@ Resolver::~Resolver() {
 Resolver::QueryPtr Resolver::resolve(std::string_view host, Callback callback) {
   const auto state = state_;  // the callback may destroy the Resolver
   return state->resolve(host, std::move(callback));
+}
+
+void Resolver::configure(const ResolverOptions& options) {
+  if (options == state_->options) return;
+  state_->options = options;
+  state_->cache.clear();
+  state_->hosts_file = WatchedFile(options.hosts);
+  state_->conf_file = WatchedFile(options.resolv_conf);
 }
 
 const ResolverStats& Resolver::stats() const {

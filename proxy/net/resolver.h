@@ -38,6 +38,7 @@ struct ResolverOptions {
   std::string hosts;
   std::chrono::milliseconds timeout{5000}, min_ttl{1000}, max_ttl{3600000}, negative_ttl{10000};
   std::string resolv_conf = "/etc/resolv.conf";
+  bool operator==(const ResolverOptions&) const = default;
 };
 
 struct ResolverStats {           // counted since the start
@@ -59,6 +60,8 @@ class Resolver {
   // Answers through `callback`, inside this call when the answer is known (then null is returned), later otherwise. The
   // callback may drop the query.
   [[nodiscard]] QueryPtr resolve(std::string_view host, Callback callback);
+  // For names asked for from now on; what is cached is kept unless the options differ.
+  void configure(const ResolverOptions& options);
   [[nodiscard]] const ResolverStats& stats() const;
 
  private:
