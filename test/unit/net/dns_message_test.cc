@@ -224,6 +224,22 @@ TEST_CASE("messages that lie about their lengths end as failures") {
   }
 }
 
+// It was "no address", which is remembered; and a target that ended in the next record was followed.
+TEST_CASE("an alias that cannot be read is a failure") {
+  const auto with_target = [](std::uint16_t length, std::string_view target) {
+    MessageBuilder message = answer();
+    message.address("x", literal("192.0.2.1"), 60).count(1, 1);
+    return message.name("www.example.test").u16(5).u16(1).u32(60).u16(length).raw(target);
+  };
+  CHECK(describe(parse(with_target(3, {"\x01x\0", 3}))) == "addresses 192.0.2.1 ttl=60");
+  CHECK(describe(parse(with_target(0, {"\x01x\0", 3}))) == "failed");             // it begins behind its record
+  CHECK(describe(parse(with_target(2, {"\x01x\0", 3}))) == "failed");             // it ends behind it
+  CHECK(describe(parse(with_target(4, {"\x01x\0\0", 4}))) == "failed");           // it ends before the record does
+  CHECK(describe(parse(with_target(2, "\x3fx").soa("test", 1, 1))) == "failed");  // it never ends
+  CHECK(describe(parse(with_target(2, "\xc0\xff"))) == "failed");                 // it points ahead
+  CHECK(describe(parse(with_target(2, "\xc0\x22"))) == "addresses 192.0.2.1 ttl=60");
+}
+
 TEST_CASE("every single wrong byte is survived") {
   const MessageBuilder good = answer()
                                   .cname("www.example.test", "end.test", 60)
