@@ -25,5 +25,6 @@ COPY conf/container.json /etc/larder/larder.json
 USER 65534:65534
 EXPOSE 3128 3129
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["/usr/bin/larder", "health"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+    CMD ["/usr/bin/larder", "--config", "/etc/larder/larder.json", "health"]
 ENTRYPOINT ["/usr/bin/larder", "--config", "/etc/larder/larder.json"]

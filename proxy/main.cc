@@ -123,6 +123,11 @@ bool Program::listen() {
   listening_.resize(count);
   for (const auto& text : config_->listen) {
     auto address = net::Address::parse(text);  // the configuration has checked it
+    // Once without sharing: or a second Larder would take half of the first one's clients and nobody would notice.
+    if (const auto alone = net::listen_on(*address, false); !alone && !alone.error().is_family_unknown) {
+      say("listen: " + alone.error().text);
+      return false;
+    }
     for (auto& of_worker : listening_) {
       auto fd = net::listen_on(*address, true);
       if (!fd) {
@@ -142,7 +147,7 @@ bool Program::listen() {
 
 bool Program::listen_admin() {
   if (config_->admin.listen.empty()) return true;
-  auto fd = net::listen_on(*net::Address::parse(config_->admin.listen), true);
+  auto fd = net::listen_on(*net::Address::parse(config_->admin.listen), false);
   if (!fd) {
     say("admin.listen: " + fd.error().text);
     return false;
@@ -267,6 +272,7 @@ int Program::run() {
 
 int health(const Arguments& arguments) {
   std::string address = arguments.admin;
+  std::string path = "/healthz";
   if (address.empty()) {
     const auto config = conf::load(arguments.config, arguments.set);
     if (!config) {
@@ -274,8 +280,12 @@ int health(const Arguments& arguments) {
       return kExitConfig;
     }
     address = config->admin.listen;
+    if (address.empty()) {
+      address = config->listen.front();
+      path = "/";
+    }
   }
-  const auto checked = admin::check_health(address);
+  const auto checked = admin::check_health(address, path);
   if (checked) return 0;
   say("health: " + checked.error());
   return 1;

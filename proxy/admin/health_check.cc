@@ -13,7 +13,7 @@
 
 namespace larder::admin {
 
-tl::expected<void, std::string> check_health(const std::string& address) {
+tl::expected<void, std::string> check_health(const std::string& address, const std::string& path) {
   auto target = net::Address::parse(address);
   if (!target) return tl::unexpected("'" + address + "' is not ADDR:PORT");
   if (target->is_unspecified()) {
@@ -28,8 +28,8 @@ tl::expected<void, std::string> check_health(const std::string& address) {
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&raw), size) != 0) {
     return tl::unexpected(target->to_string() + ": " + std::strerror(errno));
   }
-  constexpr std::string_view kRequest = "GET /healthz HTTP/1.1\r\nHost: larder\r\nConnection: close\r\n\r\n";
-  if (::send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kRequest.size())) {
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: larder\r\nConnection: close\r\n\r\n";
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
     return tl::unexpected(target->to_string() + ": " + std::strerror(errno));
   }
   std::array<char, 512> answer{};

@@ -7,8 +7,8 @@
 
 namespace larder::admin {
 
-// GET /healthz at "ADDR:PORT" within two seconds (an unspecified address is asked at loopback). The error says what was
-// wrong.
-tl::expected<void, std::string> check_health(const std::string& address);
+// GET `path` at "ADDR:PORT" gives 200 within two seconds (an unspecified address is asked at loopback). The error says
+// what was wrong. "/healthz" for the admin port; where there is none, "/" of a proxy port, which is Larder's own page.
+tl::expected<void, std::string> check_health(const std::string& address, const std::string& path);
 
 }  // namespace larder::admin

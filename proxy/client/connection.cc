@@ -16,6 +16,10 @@ constexpr std::uint64_t kWorthDraining =
     64ULL * 1024;  // content nobody wants is read to keep the connection, up to this
 constexpr std::uint64_t kMostLingered = 1024ULL * 1024;  // bytes
 constexpr std::chrono::milliseconds kLinger{2000};
+constexpr std::chrono::milliseconds kDrainSilence{1000};  // a tunnel this long without a byte holds no stop up
+// A client that has closed its sending side either waits for the answer or has gone: TCP does not tell. So long it may
+// wait for the answer to begin.
+constexpr std::chrono::milliseconds kHalfClosed{5000};
 
 }  // namespace
 
@@ -39,8 +43,17 @@ void Connection::start() {
   stream_.want_read(true);
 }
 
-bool Connection::is_idle() const {
-  return !transaction_ && !tunnel_ && output_.empty() && input_.empty();
+void Connection::drain() {
+  if (tunnel_) {
+    tunnel_->hurry(kDrainSilence);
+  } else if (!transaction_ && output_.empty()) {
+    close();
+  }
+}
+
+bool Connection::is_content_doubtful() const {
+  if (!body_open_) return false;
+  return decoder_ != nullptr || body_left_ > kWorthDraining || (transaction_->expects_continue() && !body_begun_);
 }
 
 void Connection::close() {
@@ -196,6 +209,7 @@ void Connection::resume() {
 void Connection::read_body_into(std::shared_ptr<origin::RequestBody> body, const wire::Framing& framing) {
   body_ = std::move(body);
   body_open_ = true;
+  body_begun_ = false;
   body_left_ = framing.length;
   decoder_ = framing.kind == wire::Framing::Kind::Chunked
                  ? std::make_unique<wire::ChunkedDecoder>(origin::wire_limits(worker_.config()))
@@ -228,6 +242,7 @@ void Connection::feed_body() {
     const std::size_t room = drop ? input_.size() : std::min(body_->room(), input_.size());
     if (room == 0) break;
     const auto bytes = input_.view().substr(0, room);
+    body_begun_ = true;
     if (!decoder_) {
       const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), body_left_));
       if (!drop) body_->push(bytes.substr(0, n));
@@ -311,6 +326,7 @@ void Connection::update_interest() {
     if (!paused && !write_blocked_) timer_.set(timeouts.body_idle);
   } else if (!between) {
     read = read && input_.size() < kInputAhead;
+    if (!write_blocked_) await_answer();
   } else if (input_.empty()) {
     timer_.set(timeouts.client_idle);
     input_.release();
@@ -320,6 +336,14 @@ void Connection::update_interest() {
   }
   head_started_ = between && !input_.empty();
   stream_.want_read(read);
+}
+
+void Connection::await_answer() {
+  if (!input_ended_) {
+    timer_.cancel();  // the transaction has its own deadlines
+  } else if (!transaction_->is_answering() && !timer_.is_set()) {
+    timer_.set(kHalfClosed);
+  }
 }
 
 // --- ends ---
@@ -333,7 +357,7 @@ void Connection::on_timeout() {
     if (!paused) on_body_broken({408, "the request's content stopped coming"});
     if (!closed_) process();
   } else if (transaction_) {
-    return;  // it has its own deadlines
+    if (input_ended_ && !transaction_->is_answering()) close();
   } else if (!input_.empty()) {
     transaction_ = std::make_unique<Transaction>(*this);
     on_reject({408, "the request head did not arrive in time"});

@@ -57,8 +57,13 @@ class Connection final : public net::Buried, private net::Stream::Events {
   // A Transaction that had answered Suspend may go on.
   void resume();
 
+  // The request's content is not all there, and what comes next may or may not be more of it: a client may wait for a
+  // 100 (Continue) or send on what nobody reads. Then this answer has to be the connection's last.
+  [[nodiscard]] bool is_content_doubtful() const;
+
   // --- for its Worker ---
-  [[nodiscard]] bool is_idle() const;
+  // The process is stopping: closes what is idle, hurries a tunnel. A request in flight is finished.
+  void drain();
   void close();
 
  private:
@@ -76,6 +81,7 @@ class Connection final : public net::Buried, private net::Stream::Events {
   void linger();
   void reset_on_close();
   void update_interest();
+  void await_answer();
 
   Worker& worker_;
   net::Address peer_;
@@ -92,7 +98,8 @@ class Connection final : public net::Buried, private net::Stream::Events {
   std::shared_ptr<origin::LoopWaker> body_waker_;
   std::unique_ptr<wire::ChunkedDecoder> decoder_;
   std::uint64_t body_left_ = 0;
-  bool body_open_ = false;  // of the current request, content is still to come
+  bool body_open_ = false;   // of the current request, content is still to come
+  bool body_begun_ = false;  // and some has come
 
   bool running_ = false;      // inside process(): do not enter it again
   bool input_ended_ = false;  // the client has closed its sending side

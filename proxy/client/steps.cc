@@ -19,6 +19,10 @@ Next Transaction::admit() {
     return deny("http_request_denied", "This proxy is not open to your address.",
                 "client address not in access.clients");
   }
+  if (is_looping()) {  // in any form: Larder's own request comes back in origin-form
+    return fail(508, "proxy_loop_detected", "This request has already been through this proxy.",
+                "Via names this proxy");
+  }
   if (head_.method == http::Method::Connect) return admit_connect();
   if (head_.target.starts_with('/')) return admit_origin_form();
   if (head_.target == "*") {
@@ -81,9 +85,6 @@ Next Transaction::admit_absolute() {
     return fail(501, "http_request_error", "Larder forwards http:// requests; https:// goes through CONNECT.",
                 "unsupported scheme in the request target");
   }
-  if (is_looping())
-    return fail(508, "proxy_loop_detected", "This request has already been through this proxy.",
-                "Via names this proxy");
   if (head_.method == http::Method::Trace || head_.method == http::Method::Options) {
     const auto hops = http::value_of(head_.fields, http::FieldName::MaxForwards);
     if (hops && http::parse_digits(*hops) == std::uint64_t{0}) {  // RFC 9110 section 7.6.2: the final recipient is here
@@ -112,25 +113,19 @@ Next Transaction::lookup() {
   http::append_normalised(key_, uri_);
   hash_ = worker_.shared().store.hash(key_);
   if (has_body || policy::has_origin_condition(head_.fields) || http::has(head_.fields, http::FieldName::Range) ||
-      http::has(head_.fields, http::FieldName::Upgrade)) {
+      wants_upgrade()) {
     forward_ = Forward::Bypass;
-    reason_ = has_body                                            ? Reason::RequestBody
-              : http::has(head_.fields, http::FieldName::Range)   ? Reason::RequestRange
-              : http::has(head_.fields, http::FieldName::Upgrade) ? Reason::RequestUpgrade
-                                                                  : Reason::RequestCondition;
-    if (asked_.only_if_cached)
-      return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.",
-                  "only-if-cached");
-    return go(kFetch);
+    reason_ = has_body                                          ? Reason::RequestBody
+              : http::has(head_.fields, http::FieldName::Range) ? Reason::RequestRange
+              : wants_upgrade()                                 ? Reason::RequestUpgrade
+                                                                : Reason::RequestCondition;
+    return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
   }
   auto found = worker_.shared().store.lookup(key_, hash_, head_.fields, worker_.tick());
   if (!found.object) {
     forward_ = found.other_variants ? Forward::VaryMiss : Forward::UriMiss;
     reason_ = found.other_variants ? Reason::VaryMismatch : Reason::NotStored;
-    if (asked_.only_if_cached)
-      return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none.",
-                  "only-if-cached");
-    return go(kFetch);
+    return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
   }
   const store::Head& stored = *found.object->head();
   if (stored.restricted && !connection_.peer().is_loopback()) {
@@ -149,18 +144,37 @@ Next Transaction::lookup() {
   const bool is_requests_wish = verdict.reason == Reason::RequestNoCache || verdict.reason == Reason::RequestMaxAge ||
                                 verdict.reason == Reason::RequestMinFresh;
   forward_ = is_requests_wish ? Forward::Request : Forward::Stale;
-  if (asked_.only_if_cached)
-    return fail(504, "http_request_error", "Only a stored answer was asked for, and it is not fresh.",
-                "only-if-cached");
+  if (asked_.only_if_cached) return refuse_to_fetch();
   if (head_.method == http::Method::Head) return go(kFetch);
   stale_ = std::move(found.object);
   return go(kValidate);
 }
 
+// RFC 9111 section 5.2.1.7. No error of anybody's: the client asked for no more than the cache.
+Next Transaction::refuse_to_fetch() {
+  result_ = Result::Miss;
+  reason_ = Reason::OnlyIfCached;
+  return fail(504, "http_request_error", "Only a stored answer was asked for, and there is none that may be used.",
+              "only-if-cached");
+}
+
 // --- tunnels ---
+
+bool Transaction::wants_upgrade() const {
+  if (head_.minor == 0 || !http::list_contains(head_.fields, http::FieldName::Connection, "upgrade")) return false;
+  bool any = false;
+  for (http::MemberIterator m(head_.fields, http::FieldName::Upgrade); m.next(); any = true) {
+    // HTTP/2 without TLS (RFC 7540 section 3.2, withdrawn by RFC 9113) is only an offer: declined, the request is an
+    // ordinary one, which the cache may answer.
+    if (http::equals_ignoring_case(m.member(), "h2c")) return false;
+  }
+  return any;
+}
 
 Next Transaction::admit_connect() {
   result_ = Result::Tunnel;
+  // Until the tunnel stands, what follows may already be the tunnel's own bytes: never to be read as requests.
+  connection_.close_after();
   forward_ = Forward::Method;
   const auto authority = http::parse_authority(head_.target);
   if (!authority || authority->port == 0) {
@@ -178,9 +192,6 @@ Next Transaction::admit_connect() {
   if (!worker_.access()->may_connect(authority->port)) {
     return deny("http_request_denied", "Tunnels to this port are not allowed.", "port not in access.connect_ports");
   }
-  if (is_looping())
-    return fail(508, "proxy_loop_detected", "This request has already been through this proxy.",
-                "Via names this proxy");
   own();
   const auto target = http::parse_authority(head_.target);
   dial_ = net::dial(worker_.loop(), worker_.resolver(), target->host, target->port, dial_filter(),
@@ -222,6 +233,7 @@ Next Transaction::tunnel() {
 }
 
 void Transaction::on_switch(origin::Switched switched) {
+  pass_interims();
   reader_.reset();
   result_ = Result::Tunnel;
   status_ = 101;

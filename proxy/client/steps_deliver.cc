@@ -88,7 +88,9 @@ void Transaction::append_age(std::string& out, const store::Head& head) const {
 
 void Transaction::append_framing(std::string& out, const store::Head& head) {
   std::optional<std::uint64_t> length = head.length;
-  if (object_->state() == store::Object::State::Complete && has_body_out_) length = object_->size();
+  // A stored body's size is known whatever its origin declared; also to HEAD.
+  const bool is_whole = object_->state() == store::Object::State::Complete && (has_body_out_ || from_cache_);
+  if (is_whole) length = object_->size();
   // Trailers need the chunked coding to travel in.
   const bool has_trailers = has_body_out_ && head_.minor == 1 && object_->state() == store::Object::State::Complete &&
                             !object_->trailers().empty();
@@ -140,7 +142,7 @@ void Transaction::append_cache_status(std::string& out) const {
 void Transaction::append_common(std::string& out) {
   append_via(out);
   if (!is_local_) append_cache_status(out);
-  if (worker_.is_draining()) connection_.close_after();
+  if (worker_.is_draining() || connection_.is_content_doubtful()) connection_.close_after();
   if (connection_.will_close()) {
     out += "Connection: close\r\n";
   } else if (head_.minor == 0) {

@@ -78,8 +78,7 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
         std::make_shared<origin::RequestBody>(length, static_cast<std::size_t>(worker_.config().limits.stream_window));
     order.body = body_;
     connection_.read_body_into(body_, framing_);
-  } else if (head_.minor == 1 && http::has(head_.fields, http::FieldName::Upgrade) &&
-             http::list_contains(head_.fields, http::FieldName::Connection, "upgrade")) {
+  } else if (wants_upgrade()) {
     alive_ = std::make_shared<char>();
     order.on_switch = [this, alive = std::weak_ptr<char>(alive_)](origin::Switched switched) {
       if (!alive.expired()) on_switch(std::move(switched));
@@ -105,10 +104,14 @@ bool Transaction::may_follow(const store::Head& head) const {
 Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
   const store::Head& head = *object_->head();
   origin_ = head.origin;
-  if (collapsed_ && !may_follow(head)) {
+  if (collapsed_ && (!object_->is_joinable() || !may_follow(head))) {
     stop_reading();
     alone_ = true;
     return Next::More;  // the same step again, now for itself
+  }
+  if (policy::is_origin_error(head.status) && may_serve_on_error(stale)) {
+    stop_reading();
+    return serve_stale(stale);
   }
   if (collapsed_) {
     result_ = Result::Collapsed;
@@ -123,6 +126,19 @@ Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
   return go(kDeliver);
 }
 
+bool Transaction::may_serve_on_error(const store::Ref<store::Object>& stale) const {
+  return stale && policy::may_serve_on_error(asked_, stale->head()->meta, worker_.loop().wall());
+}
+
+Next Transaction::serve_stale(const store::Ref<store::Object>& stale) {
+  result_ = Result::Stale;
+  reason_ = Reason::StaleIfError;
+  from_cache_ = true;
+  object_ = stale;
+  reader_.emplace(object_, nullptr);
+  return go(kDeliver);
+}
+
 Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {
   const store::Failure failure = object_->failure();
   stop_reading();
@@ -131,14 +147,7 @@ Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {
     alone_ = true;
     return Next::More;
   }
-  if (stale && policy::may_serve_on_error(asked_, stale->head()->meta, worker_.loop().wall())) {
-    result_ = Result::Stale;
-    reason_ = Reason::StaleIfError;
-    from_cache_ = true;
-    object_ = stale;
-    reader_.emplace(object_, nullptr);
-    return go(kDeliver);
-  }
+  if (may_serve_on_error(stale)) return serve_stale(stale);
   result_ = Result::Error;
   std::string_view what = "Larder could not get an answer from the site you asked for.";
   if (failure.status == 403) what = "This address may not be reached through the proxy.";

@@ -37,6 +37,7 @@ Next Transaction::begin(std::string_view raw, const wire::Framing& framing) {
   began_wall_ = std::chrono::system_clock::now();
   raw_ = raw;
   framing_ = framing;
+  wire::drop_nominated(head_.fields);
   step_ = &kAdmit;
   return run();
 }
@@ -92,9 +93,18 @@ net::DialFilter Transaction::dial_filter() const {
           own = &worker_.shared().own](const net::Address& target) { return access->may_dial(client, target, *own); };
 }
 
+bool Transaction::expects_continue() const {
+  return head_.minor == 1 && http::list_contains(head_.fields, http::FieldName::Expect, "100-continue");
+}
+
 void Transaction::drop_body() {
   const bool has_body = framing_.kind == wire::Framing::Kind::Chunked || framing_.length > 0;
-  if (has_body && !body_) connection_.ignore_body(framing_);
+  if (!has_body || body_) return;
+  if (expects_continue()) {
+    connection_.close_after();  // whether the content follows nobody can tell
+  } else {
+    connection_.ignore_body(framing_);
+  }
 }
 
 // --- answers of Larder's own ---

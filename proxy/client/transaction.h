@@ -65,6 +65,9 @@ class Transaction {
   bool break_off(const wire::Reject& reject);
   // The bytes of the head will move: keeps its own copy. Idempotent.
   void own();
+  [[nodiscard]] bool is_answering() const { return head_sent_; }
+  // The client may hold its content back until it gets a 100 (RFC 9110 section 10.1.1).
+  [[nodiscard]] bool expects_continue() const;
   // The response is under way and its end is the connection's: closed in order, it would look whole.
   [[nodiscard]] bool ends_by_close() const { return close_delimited_ && !finished_; }
 
@@ -92,13 +95,19 @@ class Transaction {
   Next admit_absolute();
   Next answer_options();
   bool is_looping() const;
+  [[nodiscard]] bool wants_upgrade() const;
   void on_dialled(tl::expected<net::Dialled, net::DialError> result);
+
+  // lookup
+  Next refuse_to_fetch();
 
   // fetch, validate
   Next fetch_for(const store::Ref<store::Object>& stale);
   void start_fetch(const store::Ref<store::Object>& stale);
   Next on_head_known(const store::Ref<store::Object>& stale);
   Next on_fetch_failed(const store::Ref<store::Object>& stale);
+  [[nodiscard]] bool may_serve_on_error(const store::Ref<store::Object>& stale) const;
+  Next serve_stale(const store::Ref<store::Object>& stale);
   [[nodiscard]] bool may_follow(const store::Head& head) const;
   [[nodiscard]] bool may_store() const;
   void stop_reading();

@@ -10,7 +10,8 @@ constexpr int kTurns = 8;                      // reads of one direction per loo
 
 Tunnel::Tunnel(net::Loop& loop, net::BufferPool& buffers, metrics::Counters& counters, net::Fd client, net::Fd origin,
                std::chrono::milliseconds idle, std::function<void()> on_end)
-    : client_(*this, loop, std::move(client)),
+    : loop_(loop),
+      client_(*this, loop, std::move(client)),
       origin_(*this, loop, std::move(origin)),
       up_(client_, origin_, buffers, counters.tunnel_bytes_up),
       down_(origin_, client_, buffers, counters.tunnel_bytes_down),
@@ -21,8 +22,24 @@ Tunnel::Tunnel(net::Loop& loop, net::BufferPool& buffers, metrics::Counters& cou
 void Tunnel::start(std::string_view to_client, std::string_view to_origin) {
   down_.buffer.append(to_client);
   up_.buffer.append(to_origin);
-  timer_.set(idle_);
+  touch();
   pump();
+}
+
+void Tunnel::touch() {
+  last_byte_ = loop_.now();
+  timer_.set(idle_);
+}
+
+void Tunnel::hurry(std::chrono::milliseconds idle) {
+  if (over_ || idle >= idle_) return;
+  idle_ = idle;
+  const auto silent = std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - last_byte_);
+  if (silent >= idle) {
+    end();
+  } else {
+    timer_.set(idle - silent);
+  }
 }
 
 bool Tunnel::move(Direction& way) {
@@ -46,7 +63,7 @@ bool Tunnel::move(Direction& way) {
       way.buffer.consume(written.bytes);
       way.sent += written.bytes;
       way.counter.add(written.bytes);
-      timer_.set(idle_);
+      touch();
     }
     if (way.eof || blocked) break;
     way.buffer.reserve(kWindow);
@@ -58,7 +75,7 @@ bool Tunnel::move(Direction& way) {
       break;
     }
     way.buffer.added(got.bytes);
-    timer_.set(idle_);
+    touch();
   }
   if (way.buffer.empty()) {
     way.buffer.release();

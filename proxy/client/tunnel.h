@@ -28,6 +28,9 @@ class Tunnel final : public net::Buried {
   ~Tunnel() override = default;
   void start(std::string_view to_client, std::string_view to_origin);
 
+  // From now on it ends after `idle` without a byte, counted from the last one: perhaps at once, inside this call.
+  void hurry(std::chrono::milliseconds idle);
+
   [[nodiscard]] std::uint64_t bytes_up() const { return up_.sent; }  // client to origin
   [[nodiscard]] std::uint64_t bytes_down() const { return down_.sent; }
 
@@ -55,12 +58,16 @@ class Tunnel final : public net::Buried {
   bool move(Direction& way);  // false: a side broke
   void end();
 
+  void touch();
+
+  net::Loop& loop_;
   Side client_;
   Side origin_;
   Direction up_;
   Direction down_;
   net::Timer timer_;
   std::chrono::milliseconds idle_;
+  net::Clock::time_point last_byte_;
   std::function<void()> on_end_;
   bool over_ = false;
 };

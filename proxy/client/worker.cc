@@ -61,6 +61,7 @@ void Worker::on_flush() {
 void Worker::configure(std::shared_ptr<const conf::Config> config) {
   config_ = std::move(config);
   access_ = std::make_shared<const access::Access>(*config_);
+  resolver_.configure(resolver_options(*config_));
   origin_->configure(config_);
 }
 
@@ -102,11 +103,9 @@ void Worker::drain() {
   draining_ = true;
   origin_->set_on_idle([this] { stop_when_idle(); });
   listeners_.clear();
-  std::vector<Connection*> idle;
-  for (const auto& [connection, owned] : connections_) {
-    if (connection->is_idle()) idle.push_back(connection);
-  }
-  for (Connection* connection : idle) connection->close();
+  std::vector<Connection*> all;  // a connection that closes leaves the map
+  for (const auto& [connection, owned] : connections_) all.push_back(connection);
+  for (Connection* connection : all) connection->drain();
   stop_when_idle();
 }
 

@@ -2,6 +2,7 @@
 
 #include "cache/http/text.h"
 #include "cache/policy/invalidation.h"
+#include "cache/policy/reuse.h"
 #include "cache/policy/storable.h"
 #include "cache/policy/validation.h"
 #include "cache/policy/vary.h"
@@ -10,6 +11,9 @@
 namespace larder::origin {
 namespace {
 
+// How lately a connection must have been used to carry what cannot be sent twice: an origin that closes idle
+// connections does so later than this.
+constexpr std::chrono::seconds kTrusted{2};
 constexpr std::size_t kOutput = 64ULL * 1024;  // bytes of request body in the write buffer at once
 
 struct DialAnswer {
@@ -111,9 +115,9 @@ void Fetch::start() {
 void Fetch::connect(bool fresh) {
   phase_ = Phase::Connecting;
   const auto& request = *order_.request;
-  const bool repeatable = http::is_idempotent(request.head.method) && !order_.body && !order_.on_switch;
-  if (!fresh && repeatable) {
-    if (auto parked = origin_.house_.pool.take(pool_key_, order_.may_dial)) {
+  if (!fresh && !order_.on_switch) {
+    const auto since = may_repeat() ? net::Clock::time_point::min() : origin_.house_.loop.now() - kTrusted;
+    if (auto parked = origin_.house_.pool.take(pool_key_, order_.may_dial, since)) {
       origin_.house_.counters.origin_reused.add();
       begin_exchange(std::move(parked->fd), parked->peer, parked->exchanges);
       return;
@@ -149,8 +153,12 @@ void Fetch::begin_exchange(net::Fd fd, const net::Address& peer, std::uint32_t e
   send_request();
 }
 
+bool Fetch::may_repeat() const {
+  return http::is_idempotent(order_.request->head.method) && !order_.body;
+}
+
 bool Fetch::may_retry() const {
-  return exchanges_ > 0 && !any_byte_ && !retried_;  // only what may be repeated travels on a reused connection
+  return exchanges_ > 0 && !any_byte_ && !retried_ && may_repeat();
 }
 
 void Fetch::again(bool fresh) {
@@ -180,7 +188,7 @@ void Fetch::compose_request() {
     } else {
       output_ += "Transfer-Encoding: chunked\r\n";
     }
-    if (http::list_contains(request.head.fields, http::FieldName::Expect, "100-continue")) {
+    if (request.expects_continue()) {
       output_ += "Expect: 100-continue\r\n";
     }
   } else if (http::has(request.head.fields, http::FieldName::ContentLength)) {
@@ -401,8 +409,11 @@ void Fetch::after_head(const http::ResponseHead& head, const store::Head& stored
   store::Store& store = origin_.house_.store;
   const Request& request = *order_.request;
   if (order_.may_store) {
+    // What the next request could not use either, stored or on its way, is not worth waiting for.
+    const bool is_followable =
+        stored.shareable && policy::reuse({}, stored.meta, origin_.house_.loop.wall()).reuse != policy::Reuse::Validate;
     if (stored.shareable || is_lasting(stored.store_reason, head.status)) {
-      store.remember_unshareable(object().hash(), !stored.shareable);
+      store.remember_unshareable(object().hash(), !is_followable);
     }
     if (!stored.shareable) store.leave(object());
     // A new answer that may not be kept makes the old one wrong; an error of the origin does not.
@@ -487,7 +498,10 @@ void Fetch::publish(const store::Ref<store::Head>& head) {
   plan.window = config().limits.stream_window;
   plan.lead = config().limits.stream_window * 4;
   plan.most = largest;
-  if (head->shareable && !plan.keep) origin_.house_.counters.storable_skipped.add();
+  if (head->shareable && !plan.keep) {
+    origin_.house_.counters.storable_skipped.add();
+    if (order_.may_store) origin_.house_.store.remember_unshareable(object().hash(), true);
+  }
   phase_ = Phase::Body;
   object().publish_head(head, plan);
   body_ended_ =

@@ -2,8 +2,9 @@
 //
 // A Fetch never talks to a client; it sees readers of its Object come and go. It ends by completing or failing the
 // Object; it is dropped (its connection closed) when nobody reads any more and the rest is not worth fetching for the
-// next client. A reused connection that dies before the first byte of the response is replaced once by a fresh one;
-// only requests that are idempotent travel on reused connections at all (RFC 9112 section 9.3.1). Origin's loop only.
+// next client. A reused connection that dies before the first byte of the response is replaced once by a fresh one when
+// the request may be repeated (RFC 9112 section 9.3.1); one that may not travels only on a connection that was used a
+// moment ago, or on a fresh one. Origin's loop only.
 #pragma once
 
 #include <chrono>
@@ -35,7 +36,8 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   void connect(bool fresh);
   void on_dialled(tl::expected<net::Dialled, net::DialError> result);
   void begin_exchange(net::Fd fd, const net::Address& peer, std::uint32_t exchanges);
-  void again(bool fresh);  // give up this connection and take another
+  void again(bool fresh);                 // give up this connection and take another
+  [[nodiscard]] bool may_repeat() const;  // nothing is lost or done twice when the request is sent again
   [[nodiscard]] bool may_retry() const;
 
   // the request

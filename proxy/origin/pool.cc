@@ -43,13 +43,18 @@ void Pool::put_back(std::string_view key, std::vector<Parked> unfit) {
   }
 }
 
-std::optional<PooledConnection> Pool::take(std::string_view key, const net::DialFilter& may_dial) {
+std::optional<PooledConnection> Pool::take(std::string_view key, const net::DialFilter& may_dial,
+                                           net::Clock::time_point since) {
   std::vector<Parked> unfit;
   std::optional<PooledConnection> found;
   std::uint64_t before = UINT64_MAX;
   while (auto taken = take_newest(key, before)) {
     before = taken->id;
     // A connection opened for one client must not carry another one past the address rules.
+    if (taken->since < since) {
+      unfit.push_back(std::move(*taken));
+      break;  // the rest is older still
+    }
     if (may_dial(taken->connection.peer) != net::DialVerdict::Allow) {
       unfit.push_back(std::move(*taken));
     } else if (is_silent(taken->connection.fd.get())) {

@@ -35,9 +35,11 @@ class Pool {
   explicit Pool(const Limits& limits) : limits_(limits) {}
   void set_limits(const Limits& limits);
 
-  // The most recently parked connection to `key` ("host:port") that is still silent and open and whose peer may be
-  // dialled for this request (`may_dial` is asked without the lock). Dead ones found on the way are closed.
-  std::optional<PooledConnection> take(std::string_view key, const net::DialFilter& may_dial);
+  // The most recently parked connection to `key` ("host:port"), not before `since`, that is still silent and open and
+  // whose peer may be dialled for this request (`may_dial` is asked without the lock). Dead ones found on the way are
+  // closed.
+  std::optional<PooledConnection> take(std::string_view key, const net::DialFilter& may_dial,
+                                       net::Clock::time_point since = net::Clock::time_point::min());
   // Parks it. Past the limits the oldest of the host, or this one, is closed.
   void park(std::string_view key, PooledConnection connection, net::Clock::time_point now);
   // Closes what is too old or not silent. Once a second, by one thread.
