@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,20 @@ struct Network {
   std::uint8_t bytes = 4;  // 4 or 16
   std::uint8_t prefix = 0;
   bool operator==(const Network&) const = default;
+};
+
+// What the operator says about the URLs of a host: one member of cache.rules, or a line of a preset. The meaning of
+// each member stands in conf/url_rule.cc.
+struct UrlRule {
+  std::string host;  // in lower case: "a.example", ".example" (it and all below) or "*" (every one)
+  std::string path;  // a glob over the path without its query; "" for all
+  std::optional<Millis> fresh;
+  std::optional<Millis> keep_stale;
+  bool force = false;
+  bool never = false;
+  std::vector<std::string> ignore_query;  // globs over parameters' names
+  std::string why;
+  bool operator==(const UrlRule&) const = default;
 };
 
 struct Config {
@@ -36,6 +51,14 @@ struct Config {
     unsigned heuristic_percent = 10;        // RFC 9111 section 4.2.2
     Millis heuristic_max{86'400'000};
     std::vector<std::string> targeted_fields{"Larder-Cache-Control"};
+    Millis stale_while_revalidate{0};   // RFC 5861 section 3, where a response says nothing of it
+    Millis stale_if_error{86'400'000};  // section 4, likewise
+    std::vector<std::string> presets;   // names out of preset_names()
+    std::vector<UrlRule> rules;         // the operator's own, then (added by load) those of the presets, in their order
+    struct Negative {                   // freshness of errors that give none
+      Millis not_found{0};              // 404, 410; 0: what RFC 9111 section 4.2.2 allows by itself
+      Millis server_error{0};           // 500, 502, 503, 504; 0: none
+    } negative;
     struct Disk {
       std::string path;  // "" for none; the default is $XDG_CACHE_HOME/larder or ~/.cache/larder
       std::uint64_t size = 10ULL << 30;
@@ -68,7 +91,7 @@ struct Config {
     Millis client_idle{75'000};   // a client connection between requests
     Millis origin_idle{50'000};   // an origin connection between exchanges
     Millis tunnel_idle{600'000};  // a tunnel or upgraded connection without a byte
-    Millis drain{10'000};         // SIGTERM: how long requests in flight may go on
+    Millis drain{5'000};          // SIGTERM: how long requests in flight may go on
   } timeouts;
 
   struct Limits {

@@ -4,11 +4,25 @@
 
 #include "conf/load.h"
 #include "conf/schema.h"
+#include "conf/url_rule.h"
 
 namespace larder::conf {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+Json type_of(const Shape& shape);
+
+Json type_of_rule() {
+  Json rule{
+      {"type", "object"}, {"additionalProperties", false}, {"required", {"host"}}, {"properties", Json::object()}};
+  for (const RuleKey& key : rule_keys()) {
+    Json one = type_of(key.shape());
+    one["description"] = key.meaning;
+    rule["properties"][std::string(key.name)] = std::move(one);
+  }
+  return rule;
+}
 
 Json type_of_member(Kind kind) {
   switch (kind) {
@@ -16,27 +30,39 @@ Json type_of_member(Kind kind) {
       return {{"type", "integer"}, {"minimum", 1}, {"maximum", 65'535}};
     case Kind::FieldNames:
       return {{"type", "string"}, {"pattern", "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"}};
+    case Kind::NameGlobs:
+      return {{"type", "string"}, {"pattern", "^[^#&= ]+$"}};
+    case Kind::PresetNames:
+      return {{"enum", preset_names()}};
+    case Kind::RuleList:
+      return type_of_rule();
     default:
       return {{"type", "string"}};
   }
 }
 
-Json type_of(const Key& key) {
-  switch (key.kind) {
+Json type_of(const Shape& shape) {
+  switch (shape.kind) {
     case Kind::Listen:
     case Kind::Path:
       return {{"type", "string"}};
+    case Kind::Host:
+      return {{"type", "string"}, {"pattern", "^([*]|[.]?[0-9A-Za-z_][0-9A-Za-z_.-]*|[[]?[0-9A-Fa-f:.]+[]]?)$"}};
+    case Kind::PathGlob:
+      return {{"type", "string"}, {"pattern", "^[/*][^# ]*$"}};
+    case Kind::Flag:
+      return {{"type", "boolean"}};
     case Kind::Size:
       return {{"type", {"string", "integer"}}, {"pattern", "^[0-9]+ ?([Bb]|[KkMmGgTt][Ii]?[Bb])?$"}, {"minimum", 0}};
     case Kind::Duration:
       return {{"type", {"string", "integer"}}, {"pattern", "^[0-9]+ ?([Mm]?[Ss]|[Mm]|[Hh]|[Dd])?$"}, {"minimum", 0}};
     case Kind::Count:
-      return {{"type", "integer"}, {"minimum", key.min}, {"maximum", key.max}};
+      return {{"type", "integer"}, {"minimum", shape.min}, {"maximum", shape.max}};
     default:
       break;
   }
-  Json list{{"type", "array"}, {"items", type_of_member(key.kind)}, {"maxItems", key.max}};
-  if (key.min > 0) list["minItems"] = key.min;
+  Json list{{"type", "array"}, {"items", type_of_member(shape.kind)}, {"maxItems", shape.max}};
+  if (shape.min > 0) list["minItems"] = shape.min;
   return list;
 }
 
@@ -62,7 +88,7 @@ std::string json_schema() {
             {"additionalProperties", false},
             {"properties", Json::object()}};
   for (const Key& key : keys()) {
-    Json one = type_of(key);
+    Json one = type_of(key.shape());
     one["default"] = Json::parse(key.fallback);
     one["description"] = key.meaning;
     section_schema(root, section_of(key.name))["properties"][std::string(leaf_of(key.name))] = std::move(one);

@@ -9,6 +9,7 @@
 
 #include "conf/reader.h"
 #include "conf/schema.h"
+#include "conf/url_rule.h"
 #include "conf/value.h"
 
 namespace larder::conf {
@@ -19,7 +20,7 @@ constexpr std::size_t kLongestFile = 1 << 20;
 Config defaults() {
   Config config;
   for (const Key& key : keys()) {
-    if (const auto value = read_value(key.fallback)) assign(key, *value, config);
+    if (const auto value = read_value(key.fallback)) assign(key.shape(), *value, key.slot(config));
   }
   return config;
 }
@@ -43,22 +44,23 @@ bool is_numeric(Kind kind) {
 }
 
 // A scalar from the command line: JSON where its type is one that the key can have, else the text as it stands.
-Scalar scalar_of(Kind kind, std::string_view text) {
+Item scalar_of(Kind kind, std::string_view text) {
   if (auto value = read_value(text)) {
-    if (auto* scalar = std::get_if<Scalar>(&*value)) {
-      if (scalar->type == Scalar::Type::Text || (scalar->type == Scalar::Type::Number && is_numeric(kind)))
+    if (auto* scalar = std::get_if<Item>(&*value)) {
+      if (scalar->type == Item::Type::Text || (scalar->type == Item::Type::Number && is_numeric(kind)))
         return std::move(*scalar);
     }
   }
-  return {Scalar::Type::Text, std::string(text), {}};
+  return {Item::Type::Text, std::string(text)};
 }
 
 Value value_of(Kind kind, std::string_view text) {
   if (!is_list(kind)) return scalar_of(kind, text);
   if (auto value = read_value(text)) {
-    if (std::holds_alternative<std::vector<Scalar>>(*value)) return std::move(*value);
+    if (std::holds_alternative<std::vector<Item>>(*value)) return std::move(*value);
   }
-  std::vector<Scalar> members;
+  if (kind == Kind::RuleList) return scalar_of(kind, text);  // no rule can be said without JSON
+  std::vector<Item> members;
   for (std::size_t from = 0; from <= text.size() && !trim(text).empty();) {
     const auto comma = std::min(text.find(',', from), text.size());
     members.push_back(scalar_of(kind, trim(text.substr(from, comma - from))));
@@ -80,8 +82,8 @@ void set_key(std::string_view said, Config& config, std::vector<Error>& errors) 
     return errors.push_back({where, near.empty() ? "a known key; see --print-schema"
                                                  : "a known key; did you mean " + std::string(near) + "?"});
   }
-  for (auto& fault : assign(*key, value_of(key->kind, said.substr(equals + 1)), config)) {
-    errors.push_back({fault.member ? where + "/" + std::to_string(*fault.member) : where, std::move(fault.expected)});
+  for (auto& fault : assign(key->shape(), value_of(key->kind, said.substr(equals + 1)), key->slot(config))) {
+    errors.push_back({where + fault.place, std::move(fault.expected)});
   }
 }
 
@@ -104,6 +106,9 @@ tl::expected<Config, std::vector<Error>> load_from(const std::string_view* text,
   if (errors.empty()) check_together(name, config, errors);
   if (!errors.empty()) return tl::unexpected(std::move(errors));
   if (config.cache.disk.path == kAutoPath) config.cache.disk.path = auto_disk_path();
+  for (const auto& preset : config.cache.presets) {
+    for (auto& rule : preset_rules(preset)) config.cache.rules.push_back(std::move(rule));
+  }
   return config;
 }
 

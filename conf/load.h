@@ -31,6 +31,12 @@ std::string markdown_table();
 // conf/larder.json as it should be: every key with its default.
 std::string default_json();
 
+// The shipped rule sets that cache.presets may name, in the order of the alphabet.
+std::vector<std::string_view> preset_names();
+// One of them as JSON: a list as cache.rules takes it, each rule with the reason for it. "" when there is none of that
+// name.
+std::string preset_json(std::string_view name);
+
 // Pieces, for other rooms and tests.
 std::optional<std::uint64_t> parse_size(std::string_view text);  // "256MiB", "10GiB", "1GB", "512", "64KiB"
 std::optional<Millis> parse_duration(std::string_view text);     // "250ms", "10s", "5m", "2h", "1d"

@@ -14,65 +14,133 @@ constexpr std::size_t kMostErrors = 50;
 // All of nlohmann's scalar events as one.
 class Events : public nlohmann::json_sax<Json> {
  public:
-  bool null() override { return on_scalar({Scalar::Type::Other, "null", {}}); }
-  bool boolean(bool value) override { return on_scalar({Scalar::Type::Other, value ? "true" : "false", {}}); }
+  bool null() override { return on_scalar({Item::Type::Other, "null"}); }
+  bool boolean(bool value) override { return on_scalar({Item::Type::Flag, value ? "true" : "false"}); }
   bool number_integer(number_integer_t value) override {
-    return on_scalar({Scalar::Type::Number, std::to_string(value), {}});
+    return on_scalar({Item::Type::Number, std::to_string(value)});
   }
   bool number_unsigned(number_unsigned_t value) override {
-    return on_scalar({Scalar::Type::Number, std::to_string(value), value});
+    return on_scalar({Item::Type::Number, std::to_string(value), value});
   }
-  bool number_float(number_float_t, const string_t& text) override {
-    return on_scalar({Scalar::Type::Number, text, {}});
-  }
-  bool string(string_t& value) override { return on_scalar({Scalar::Type::Text, std::move(value), {}}); }
+  bool number_float(number_float_t, const string_t& text) override { return on_scalar({Item::Type::Number, text}); }
+  bool string(string_t& value) override { return on_scalar({Item::Type::Text, std::move(value)}); }
   bool binary(binary_t&) override { return false; }  // not in JSON text
 
  protected:
   // Each returns whether to read on.
-  virtual bool on_scalar(Scalar scalar) = 0;
+  virtual bool on_scalar(Item item) = 0;
 };
+
+// One value out of its events. Of an object only its place in a list is kept; deeper containers are counted and left
+// out, so that depth costs nothing.
+class ValueBuilder {
+ public:
+  void put(Item item);
+  void start_object();
+  void start_array();
+  void key(std::string name);
+  void end_container();  // either kind
+  // The value is whole: nothing is open.
+  [[nodiscard]] bool is_complete() const { return in_ == In::Nothing && skipped_ == 0; }
+  Value take() { return std::move(value_); }
+
+ private:
+  enum class In : std::uint8_t { Nothing, List, Object, MembersList };
+
+  std::vector<Item>& list() { return std::get<std::vector<Item>>(value_); }
+  Value& member() { return list().back().members.back().value; }
+  void skip(const char* what) {
+    put({Item::Type::Other, what});
+    ++skipped_;
+  }
+
+  Value value_;
+  In in_ = In::Nothing;
+  std::size_t skipped_ = 0;  // open containers for which a Value has no place
+};
+
+void ValueBuilder::put(Item item) {
+  if (skipped_ > 0) return;
+  switch (in_) {
+    case In::Nothing:
+      value_ = std::move(item);
+      return;
+    case In::List:
+      list().push_back(std::move(item));
+      return;
+    case In::Object:
+      member() = std::move(item);
+      return;
+    case In::MembersList:
+      std::get<std::vector<Item>>(member()).push_back(std::move(item));
+  }
+}
+
+void ValueBuilder::start_object() {
+  if (skipped_ == 0 && in_ == In::List) {
+    list().push_back({Item::Type::Object, "an object"});
+    in_ = In::Object;
+  } else {
+    skip("an object");
+  }
+}
+
+void ValueBuilder::start_array() {
+  if (skipped_ == 0 && in_ == In::Nothing) {
+    value_ = std::vector<Item>{};
+    in_ = In::List;
+  } else if (skipped_ == 0 && in_ == In::Object) {
+    member() = std::vector<Item>{};
+    in_ = In::MembersList;
+  } else {
+    skip("a list");
+  }
+}
+
+void ValueBuilder::key(std::string name) {
+  if (skipped_ == 0) list().back().members.push_back({std::move(name), Item{}});
+}
+
+void ValueBuilder::end_container() {
+  if (skipped_ > 0) {
+    --skipped_;
+  } else {
+    in_ = in_ == In::MembersList ? In::Object : in_ == In::Object ? In::List : In::Nothing;
+  }
+}
 
 class OneValue final : public Events {
  public:
-  std::optional<Value> take() { return std::move(value_); }
+  Value take() { return builder_.take(); }
 
-  bool start_object(std::size_t) override { return false; }
-  bool key(string_t&) override { return false; }
-  bool end_object() override { return false; }
-  bool start_array(std::size_t) override {
-    if (value_) return false;
-    value_ = std::vector<Scalar>{};
+  bool start_object(std::size_t) override {
+    builder_.start_object();
     return true;
   }
-  bool end_array() override { return true; }
+  bool key(string_t& name) override {
+    builder_.key(std::move(name));
+    return true;
+  }
+  bool end_object() override { return end_array(); }
+  bool start_array(std::size_t) override {
+    builder_.start_array();
+    return true;
+  }
+  bool end_array() override {
+    builder_.end_container();
+    return true;
+  }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  protected:
-  bool on_scalar(Scalar scalar) override {
-    if (auto* list = value_ ? std::get_if<std::vector<Scalar>>(&*value_) : nullptr) {
-      list->push_back(std::move(scalar));
-    } else {
-      value_ = std::move(scalar);
-    }
+  bool on_scalar(Item item) override {
+    builder_.put(std::move(item));
     return true;
   }
 
  private:
-  std::optional<Value> value_;
+  ValueBuilder builder_;
 };
-
-std::string pointer_part(std::string_view name) {  // RFC 6901 section 3
-  std::string out = "/";
-  for (const char c : name.substr(0, 64)) {
-    if (c == '~' || c == '/') {
-      out.append(c == '~' ? "~0" : "~1");
-    } else {
-      out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;  // a message stays on its line
-    }
-  }
-  return out;
-}
 
 // Follows the text down the sections of the schema and assigns each key's value as soon as it is complete.
 class FileReader final : public Events {
@@ -81,42 +149,43 @@ class FileReader final : public Events {
       : text_(text), name_(name), config_(config), errors_(errors) {}
 
   bool start_object(std::size_t) override {
-    if (skipped_ > 0 || in_list_ || (begun_ && meaning_ != Meaning::Section)) return skip_container("an object");
+    if (skipped_ > 0 || (begun_ && !inside_ && meaning_ != Meaning::Section && meaning_ != Meaning::Leaf))
+      return skip_container("an object");
+    if (inside_ || meaning_ == Meaning::Leaf) {
+      builder_.start_object();
+      return after_event();
+    }
     if (begun_) sections_.push_back(dotted_);
     begun_ = true;
     return true;
   }
   bool end_object() override {
-    if (skipped_ > 0) return leave_skipped();
+    if (skipped_ > 0 || inside_) return end_container();
     if (!sections_.empty()) sections_.pop_back();
     return true;
   }
   bool key(string_t& name) override {
     if (skipped_ > 0) return true;
+    if (inside_) {
+      builder_.key(std::move(name));
+      return true;
+    }
     resolve(name);
     return errors_.size() < kMostErrors;
   }
   bool start_array(std::size_t) override {
-    if (skipped_ > 0 || in_list_ || meaning_ != Meaning::Leaf) return skip_container("a list");
-    in_list_ = true;
-    list_.clear();
-    return true;
+    if (skipped_ > 0 || (!inside_ && meaning_ != Meaning::Leaf)) return skip_container("a list");
+    builder_.start_array();
+    return after_event();
   }
-  bool end_array() override {
-    if (skipped_ > 0) return leave_skipped();
-    in_list_ = false;
-    return put(Value(std::move(list_)));
-  }
+  bool end_array() override { return end_container(); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override;
 
  protected:
-  bool on_scalar(Scalar scalar) override {
+  bool on_scalar(Item item) override {
     if (skipped_ > 0) return true;
-    if (in_list_) {
-      list_.push_back(std::move(scalar));
-      return true;
-    }
-    return put(std::move(scalar));
+    builder_.put(std::move(item));
+    return after_event();
   }
 
  private:
@@ -127,18 +196,18 @@ class FileReader final : public Events {
   std::string unknown(const std::string& name, std::string_view section) const;
 
   // The insides of a value that has no place: its begin and end are counted, so that depth costs nothing.
-  bool skip_container(const char* what) {
-    if (skipped_++ > 0) return true;
-    return on_value_skipped({Scalar::Type::Other, what, {}});
+  bool skip_container(const char* what) { return skipped_++ > 0 || put(Item{Item::Type::Other, what}); }
+  bool end_container() {
+    if (skipped_ > 0) {
+      --skipped_;
+      return true;
+    }
+    builder_.end_container();
+    return after_event();
   }
-  bool on_value_skipped(Scalar scalar) {
-    if (!in_list_) return put(std::move(scalar));
-    list_.push_back(std::move(scalar));
-    return true;
-  }
-  bool leave_skipped() {
-    --skipped_;
-    return true;
+  bool after_event() {
+    inside_ = !builder_.is_complete();
+    return inside_ || put(builder_.take());
   }
   bool put(const Value& value);
   bool complain(std::string where, std::string expected) {
@@ -156,8 +225,8 @@ class FileReader final : public Events {
   Meaning meaning_ = Meaning::Nothing;
   std::string dotted_, pointer_;  // of the name last read
   std::size_t skipped_ = 0;       // open containers inside a value that has no place
-  bool in_list_ = false;
-  std::vector<Scalar> list_;
+  bool inside_ = false;           // a list that is a key's value is open
+  ValueBuilder builder_;
 };
 
 std::string FileReader::pointer_to(std::string_view name) const {
@@ -211,9 +280,9 @@ bool FileReader::put(const Value& value) {
     case Meaning::Leaf:
       break;
   }
-  for (auto& fault : assign(*find_key(dotted_), value, config_)) {
-    const auto member = fault.member ? "/" + std::to_string(*fault.member) : "";
-    if (!complain(pointer_ + member, std::move(fault.expected))) return false;
+  const Key& key = *find_key(dotted_);
+  for (auto& fault : assign(key.shape(), value, key.slot(config_))) {
+    if (!complain(pointer_ + fault.place, std::move(fault.expected))) return false;
   }
   return true;
 }
@@ -253,7 +322,7 @@ void read_file_text(std::string_view text, std::string_view name, Config& config
 
 std::optional<Value> read_value(std::string_view text) {
   OneValue reader;
-  return Json::sax_parse(text.begin(), text.end(), &reader) ? reader.take() : std::nullopt;
+  return Json::sax_parse(text.begin(), text.end(), &reader) ? std::optional(reader.take()) : std::nullopt;
 }
 
 }  // namespace larder::conf

@@ -15,7 +15,8 @@ namespace larder::conf {
 // out.
 void read_file_text(std::string_view text, std::string_view name, Config& config, std::vector<Error>& errors);
 
-// The text as one JSON scalar or flat list; nullopt when it is neither.
+// The text as one JSON value; nullopt when it is none. What is too deep for a Value stands in it as "an object" or "a
+// list".
 std::optional<Value> read_value(std::string_view text);
 
 }  // namespace larder::conf

@@ -25,7 +25,7 @@ constexpr Key kKeys[] = {
    "Threads that serve clients; 0 means one per usable core."},
 
   {"admin.listen", Kind::Listen, R"("127.0.0.1:3129")", 0, 0, LARDER_AT(admin.listen),
-   "Address of the operator's port: metrics, health, dashboard and API; \"\" for none."},
+   "Address of the operator's port: metrics and health; \"\" for none."},
 
   {"cache.memory", Kind::Size, R"("256MiB")", 0, kEiB, LARDER_AT(cache.memory),
    "Size of the memory tier; 0 for none."},
@@ -38,8 +38,25 @@ constexpr Key kKeys[] = {
    "The longest freshness that is ever guessed in this way."},
   {"cache.targeted_fields", Kind::FieldNames, R"(["Larder-Cache-Control"])", 0, 16, LARDER_AT(cache.targeted_fields),
    "Response fields that are obeyed in place of Cache-Control (RFC 9213); the first that is present wins."},
+  {"cache.stale_while_revalidate", Kind::Duration, R"("0s")", 0, kYear, LARDER_AT(cache.stale_while_revalidate),
+   "For how long a stale response is served while it is being revalidated (RFC 5861 section 3), where it neither says "
+   "so itself nor forbids it."},
+  {"cache.stale_if_error", Kind::Duration, R"("1d")", 0, kYear, LARDER_AT(cache.stale_if_error),
+   "For how long a stale response is served when its origin fails (RFC 5861 section 4), where it neither says so "
+   "itself nor forbids it."},
+  {"cache.presets", Kind::PresetNames, "[]", 0, 16, LARDER_AT(cache.presets),
+   "Shipped sets of rules, out of \"apt\", \"containers\", \"npm\" and \"pip\"; they come after those of cache.rules, "
+   "in this order. --print-preset shows one with the reason for each line."},
+  {"cache.rules", Kind::RuleList, "[]", 0, kMany, LARDER_AT(cache.rules),
+   "Rules for the URLs of a host: {\"host\", \"path\", \"fresh\", \"force\", \"never\", \"keep_stale\", "
+   "\"ignore_query\", \"why\"}, explained in --print-schema. They are tried in order and the first that matches a URL "
+   "applies alone; one that says nothing but its host and path is an exception from those behind it."},
+  {"cache.negative.not_found", Kind::Duration, R"("0s")", 0, kYear, LARDER_AT(cache.negative.not_found),
+   "For how long a 404 or 410 without explicit freshness is kept; 0 for what RFC 9111 allows by itself."},
+  {"cache.negative.server_error", Kind::Duration, R"("0s")", 0, kYear, LARDER_AT(cache.negative.server_error),
+   "For how long a 500, 502, 503 or 504 without explicit freshness is kept; 0 for not at all."},
   {"cache.disk.path", Kind::Path, R"("auto")", 0, 4095, LARDER_AT(cache.disk.path),
-   "Folder of the disk tier, made when missing; \"\" for none. \"auto\" is $XDG_CACHE_HOME/larder, else "
+   "Folder of the disk tier (not built yet: nothing is written); \"\" for none. \"auto\" is $XDG_CACHE_HOME/larder, else "
    "~/.cache/larder, else (neither variable is set) none."},
   {"cache.disk.size", Kind::Size, R"("10GiB")", 0, kEiB, LARDER_AT(cache.disk.size),
    "Size of the disk tier."},
@@ -81,7 +98,7 @@ constexpr Key kKeys[] = {
    "How long an origin's connection is kept between requests."},
   {"timeouts.tunnel_idle", Kind::Duration, R"("10m")", 1, kYear, LARDER_AT(timeouts.tunnel_idle),
    "How long a tunnel or an upgraded connection may be silent."},
-  {"timeouts.drain", Kind::Duration, R"("10s")", 0, kYear, LARDER_AT(timeouts.drain),
+  {"timeouts.drain", Kind::Duration, R"("5s")", 0, kYear, LARDER_AT(timeouts.drain),
    "After SIGTERM: how long requests in flight may go on."},
 
   {"limits.header_bytes", Kind::Size, R"("64KiB")", kKiB, 16 * kMiB, LARDER_AT(limits.header_bytes),
@@ -166,21 +183,27 @@ std::string_view section_of(std::string_view dotted) {
   return dot == std::string_view::npos ? std::string_view{} : dotted.substr(0, dot);
 }
 
-std::string_view nearest(std::string_view dotted) {
-  if (dotted.empty() || dotted.size() > kLongestCompared) return {};
+std::string_view nearest_among(std::string_view word, std::span<const std::string_view> names) {
+  if (word.empty() || word.size() > kLongestCompared) return {};
   std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(2, dotted.size() / 4) + 1;
-  for (const auto name : all_names()) {
-    if (std::max(name.size(), dotted.size()) - std::min(name.size(), dotted.size()) >= best_distance) continue;
-    const auto d = distance(dotted, name);
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 4) + 1;
+  for (const auto name : names) {
+    if (std::max(name.size(), word.size()) - std::min(name.size(), word.size()) >= best_distance) continue;
+    const auto d = distance(word, name);
     if (d < best_distance) {
       best = name;
       best_distance = d;
     }
   }
-  if (!best.empty()) return best;
+  return best;
+}
+
+std::string_view nearest(std::string_view dotted) {
+  const auto names = all_names();
+  if (const auto best = nearest_among(dotted, names); !best.empty()) return best;
+  if (dotted.empty() || dotted.size() > kLongestCompared) return {};
   // The right word in the wrong place: "memory" at the top, "cache.workers".
-  for (const auto name : all_names()) {
+  for (const auto name : names) {
     if (leaf_of(name) == leaf_of(dotted)) return name;
   }
   return {};

@@ -88,6 +88,12 @@ TEST_CASE("the schema's defaults are those of the struct") {
   CHECK(loaded.cache.heuristic_percent == plain.cache.heuristic_percent);
   CHECK(loaded.cache.heuristic_max == plain.cache.heuristic_max);
   CHECK(loaded.cache.targeted_fields == plain.cache.targeted_fields);
+  CHECK(loaded.cache.stale_while_revalidate == plain.cache.stale_while_revalidate);
+  CHECK(loaded.cache.stale_if_error == plain.cache.stale_if_error);
+  CHECK(loaded.cache.presets == plain.cache.presets);
+  CHECK(loaded.cache.rules == plain.cache.rules);
+  CHECK(loaded.cache.negative.not_found == plain.cache.negative.not_found);
+  CHECK(loaded.cache.negative.server_error == plain.cache.negative.server_error);
   CHECK(loaded.cache.disk.path == plain.cache.disk.path);
   CHECK(loaded.cache.disk.size == plain.cache.disk.size);
   CHECK(loaded.access.connect_ports == plain.access.connect_ports);
@@ -138,7 +144,8 @@ TEST_CASE("a file sets what it names and leaves the rest") {
     "listen": ["0.0.0.0:8080", "[::]:8080"],
     "workers": 4,
     "admin": {"listen": ""},
-    "cache": {"memory": 1048576, "disk": {"path": "/d", "size": "1TiB"}, "targeted_fields": []},
+    "cache": {"memory": 1048576, "disk": {"path": "/d", "size": "1TiB"}, "targeted_fields": [],
+              "stale_while_revalidate": "30s", "stale_if_error": 0, "negative": {"not_found": "1m", "server_error": 5}},
     "access": {"clients": ["192.0.2.0/24"], "connect_ports": [443, 8443]},
     "timeouts": {"connect": 3, "header": "250ms"},
     "dns": {"servers": ["192.0.2.53", "[2001:db8::53]:5353", "2001:db8::54"]}
@@ -150,12 +157,16 @@ TEST_CASE("a file sets what it names and leaves the rest") {
   CHECK(config.cache.disk.path == "/d");
   CHECK(config.cache.disk.size == 1ULL << 40);
   CHECK(config.cache.targeted_fields.empty());
+  CHECK(config.cache.stale_while_revalidate == 30s);
+  CHECK(config.cache.stale_if_error == 0s);
+  CHECK(config.cache.negative.not_found == 60s);
+  CHECK(config.cache.negative.server_error == 5s);
   CHECK(config.cache.max_object == 1ULL << 30);
   CHECK(config.access.clients == std::vector<Network>{*parse_network("192.0.2.0/24")});
   CHECK(config.access.connect_ports == std::vector<std::uint16_t>{443, 8443});
   CHECK(config.timeouts.connect == 3s);
   CHECK(config.timeouts.header == 250ms);
-  CHECK(config.timeouts.drain == 10s);
+  CHECK(config.timeouts.drain == 5s);
   CHECK(config.dns.servers.size() == 3);
 }
 
@@ -182,6 +193,8 @@ TEST_CASE("what is wrong is named by its place and by what was expected") {
        "a whole number from 0 to 100, not 101"},
       {R"({"cache": {"heuristic_percent": "10"}})", "f: /cache/heuristic_percent", "a whole number"},
       {R"({"cache": {"targeted_fields": ["a b"]}})", "f: /cache/targeted_fields/0", "a field name"},
+      {R"({"cache": {"stale_if_error": "367d"}})", "f: /cache/stale_if_error", "from 0ms to 366d"},
+      {R"({"cache": {"negative": "1m"}})", "f: /cache/negative", R"(the keys "not_found", "server_error", not "1m")"},
       {R"({"workers": 99999})", "f: /workers", "from 0 to 1024"},
       {R"({"workers": 18446744073709551616})", "f: /workers", "a whole number"},
       {R"({"timeouts": {"connect": "10 parsecs"}})", "f: /timeouts/connect", R"(a duration such as "10s")"},
