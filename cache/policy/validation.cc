@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 #include <span>
 
@@ -75,10 +76,21 @@ bool is_unmodified_since(FieldSpan request, FieldSpan stored, const Meta& meta, 
   return modified && *modified <= *since;
 }
 
-// What a 304 says about its own hop (RFC 9110 section 7.6.1) or about a body that it does not carry, and so never
-// replaces what is stored. Age is told apart: see merge.
-bool stays_as_stored(FieldName id) {
-  switch (id) {
+// The digests that Larder does not act on. A Content-Digest covers the content of its own message, and a 304 has none
+// (RFC 9530 section 2). A Repr-Digest, like Digest and Content-MD5 before it, covers the selected representation
+// (section 3), which after a weak validation need not be, byte for byte, what is stored; after a strong one the stored
+// digest is as good.
+bool is_digest(std::string_view name) {
+  constexpr std::string_view kDigests[] = {"Content-MD5", "Content-Digest", "Repr-Digest", "Digest"};
+  return std::any_of(std::begin(kDigests), std::end(kDigests),
+                     [&](std::string_view digest) { return http::equals_ignoring_case(digest, name); });
+}
+
+// What a 304 says about its own hop (RFC 9110 section 7.6.1) or about bytes that it does not carry, and so never
+// replaces what is stored. RFC 9111 section 3.2 limits the latter to what the integrity of the stored response needs:
+// a Content-Type is not among it, as Larder does nothing by it. Age is told apart: see merge.
+bool stays_as_stored(const Field& field) {
+  switch (field.id) {
     case FieldName::Connection:
     case FieldName::KeepAlive:
     case FieldName::ProxyAuthenticate:
@@ -92,8 +104,10 @@ bool stays_as_stored(FieldName id) {
     case FieldName::ContentEncoding:
     case FieldName::ContentLength:
     case FieldName::ContentRange:
-    case FieldName::ContentType:
+    case FieldName::ETag:
       return true;
+    case FieldName::Other:
+      return is_digest(field.name);
     default:
       return false;
   }
@@ -153,10 +167,19 @@ bool may_freshen(FieldSpan stored, FieldSpan not_modified) {
   return true;
 }
 
+bool may_update_by_head(FieldSpan stored, std::uint64_t length, FieldSpan head) {
+  for (const FieldName id : {FieldName::ETag, FieldName::LastModified}) {
+    const auto theirs = http::value_of(head, id);
+    if (theirs && theirs != http::value_of(stored, id)) return false;
+  }
+  const auto said = http::value_of(head, FieldName::ContentLength);
+  return !said || http::parse_digits(*said) == length;
+}
+
 void merge(FieldSpan stored, FieldSpan not_modified, http::FieldList& out) {
   out.clear();
   const Nominated nominated(not_modified);
-  const auto replaces = [&](const Field& f) { return !stays_as_stored(f.id) && !nominated.has(f); };
+  const auto replaces = [&](const Field& f) { return !stays_as_stored(f) && !nominated.has(f); };
   for (const Field& field : stored) {
     // The stored Age and Date tell of the time before the validation; with them the response would be stale for ever.
     const bool outdated = field.id == FieldName::Age || field.id == FieldName::Date;

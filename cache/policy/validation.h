@@ -23,8 +23,15 @@ Validators validators(http::FieldSpan stored);
 // weakly, a Last-Modified alone must be equal; no validator at all in the 304 is taken as a match of what was sent.
 bool may_freshen(http::FieldSpan stored, http::FieldSpan not_modified);
 
-// The stored fields updated by a 304's (section 3.2): every field of the 304 replaces the stored ones of that name, but
-// Content-Length, Content-Encoding, Content-Type, Content-Range and hop-by-hop fields stay as stored. Views into both.
+// Whether a 200 to HEAD may update the stored response of that length to GET (section 4.3.5): what it says of
+// validators and Content-Length is as stored. If not, what is stored is not valid any more.
+bool may_update_by_head(http::FieldSpan stored, std::uint64_t length, http::FieldSpan head);
+
+// The stored fields updated by a 304's (section 3.2): every field of the 304 replaces the stored ones of that name,
+// also Content-Type and others that begin with "Content-". As stored stay hop-by-hop fields, Content-Length, and, to
+// keep the stored bytes and what is said of them in step, those that describe exactly these bytes: ETag,
+// Content-Encoding, Content-Range and the digests (Content-MD5, Digest, Content-Digest, Repr-Digest); the 304's are not
+// added either. Views into both.
 void merge(http::FieldSpan stored, http::FieldSpan not_modified, http::FieldList& out);
 
 enum class Condition : std::uint8_t { Proceed, NotModified, Failed };  // send it, 304, 412

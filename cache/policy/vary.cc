@@ -1,10 +1,10 @@
 #include "cache/policy/vary.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 #include "cache/http/text.h"
+#include "cache/policy/quality.h"
 
 namespace larder::policy {
 namespace {
@@ -14,33 +14,45 @@ using http::FieldName;
 using http::FieldSpan;
 
 // A capture is a row of records, one for each member of Vary in order: the length of the name (4 bytes, little-endian),
-// the name in lower case, 1 when the request had the field or 0, and then only with 1: the length of the value and the
-// normalised value. Lengths make it unambiguous whatever the bytes are.
+// the name in lower case, a byte of flags, and then what the flags say is there, each text with its length: the
+// normalised value of the request's field (kPresent), and the language in lower case that the response says it is in
+// (kLanguage, with Accept-Language only). Lengths make it unambiguous whatever the bytes are.
 
 constexpr std::size_t kMostMembers = 64;
 constexpr std::size_t kLengthBytes = 4;
-
-// Members of Accept-Encoding that are put in order; longer lists (no client sends any) are compared as they stand.
-constexpr std::size_t kMostSorted = 16;
+constexpr unsigned char kPresent = 1;
+constexpr unsigned char kLanguage = 2;
 
 void put_length(std::string& out, std::size_t at, std::size_t length) {
   for (std::size_t i = 0; i < kLengthBytes; ++i) out[at + i] = static_cast<char>(length >> (8 * i) & 0xff);
 }
 
-// Reads a capture from the front; what is cut short reads as failure.
+struct Record {
+  std::string_view name;
+  std::string_view value;     // kPresent
+  std::string_view language;  // kLanguage
+  unsigned char flags = 0;
+  [[nodiscard]] bool has(unsigned char flag) const { return (flags & flag) != 0; }
+};
+
+// Reads a capture from the front; what is cut short, or has a flag that is none, reads as failure.
 class Capture {
  public:
   explicit Capture(std::string_view text) : rest_(text) {}
 
   [[nodiscard]] bool is_empty() const { return rest_.empty(); }
 
-  bool read_byte(char& out) {
-    if (rest_.empty()) return false;
-    out = rest_.front();
+  bool read(Record& out) {
+    out = Record{};
+    if (!read_text(out.name) || rest_.empty()) return false;
+    out.flags = static_cast<unsigned char>(rest_.front());
     rest_.remove_prefix(1);
-    return true;
+    if (out.flags > (kPresent | kLanguage)) return false;
+    if (out.has(kPresent) && !read_text(out.value)) return false;
+    return !out.has(kLanguage) || read_text(out.language);
   }
 
+ private:
   bool read_text(std::string_view& out) {
     if (rest_.size() < kLengthBytes) return false;
     std::size_t length = 0;
@@ -54,7 +66,6 @@ class Capture {
     return true;
   }
 
- private:
   std::string_view rest_;
 };
 
@@ -72,18 +83,34 @@ class Writer {
 class Comparer {
  public:
   explicit Comparer(std::string_view expected) : rest_(expected) {}
-  void put(std::string_view text) { take(text, rest_.substr(0, text.size()) == text); }
-  void put_lower(std::string_view text) { take(text, http::equals_ignoring_case(rest_.substr(0, text.size()), text)); }
+  // Byte by byte: the texts are too short for anything better.
+  void put(std::string_view text) {
+    take(text, [](char c) { return c; });
+  }
+  void put_lower(std::string_view text) { take(text, http::lower); }
   [[nodiscard]] bool is_equal() const { return equal_ && rest_.empty(); }
 
  private:
-  void take(std::string_view text, bool same) {
-    equal_ = equal_ && same;
-    rest_.remove_prefix(std::min(text.size(), rest_.size()));
+  template <typename Map>
+  void take(std::string_view text, Map map) {
+    const std::string_view expected = rest_.substr(0, text.size());
+    std::size_t same = 0;
+    while (same < expected.size() && expected[same] == map(text[same])) ++same;
+    equal_ = equal_ && same == text.size();
+    rest_.remove_prefix(same);
   }
 
   std::string_view rest_;
   bool equal_ = true;
+};
+
+// What a field's own definition lets a cache see as the same (section 4.1). In all of them lines are joined and white
+// space around members is folded.
+enum class Folding : std::uint8_t {
+  Unknown,      // no more than that
+  Preferences,  // case, order, the spelling of weights
+  Codings,      // the same, and the two names that some codings have
+  MediaRanges,  // the same as Preferences, but parameters stay as they are: the case of their values may count
 };
 
 // One nominated name, resolved once.
@@ -94,22 +121,31 @@ class Selector {
   [[nodiscard]] bool selects(const Field& field) const {
     return field.id == id_ && (id_ != FieldName::Other || http::equals_ignoring_case(field.name, name_));
   }
-  // Codings and language ranges are case-insensitive (RFC 9110 sections 8.4.1 and 12.5.4, RFC 4647). The order of
-  // codings means nothing; that of languages should not either, but there are origins that choose by it.
-  [[nodiscard]] bool ignores_case() const {
-    return id_ == FieldName::AcceptEncoding || id_ == FieldName::AcceptLanguage;
+  [[nodiscard]] bool is_language() const { return id_ == FieldName::AcceptLanguage; }
+
+  // Codings, charsets, language ranges and media ranges are case-insensitive (RFC 9110 sections 8.4.1, 8.3.2, 12.5.4
+  // with RFC 4647, and 8.3.1), and only weights say what is preferred (section 12.4.2). That holds for languages too:
+  // some recipients read their order as a preference, but section 12.5.4 says that this cannot be relied upon, and that
+  // a client to which the order matters gives each language a weight of its own.
+  [[nodiscard]] Folding folding() const {
+    switch (id_) {
+      case FieldName::Accept:
+        return Folding::MediaRanges;
+      case FieldName::AcceptEncoding:
+        return Folding::Codings;
+      case FieldName::AcceptLanguage:
+        return Folding::Preferences;
+      case FieldName::Other:
+        return http::equals_ignoring_case(name_, "Accept-Charset") ? Folding::Preferences : Folding::Unknown;
+      default:
+        return Folding::Unknown;
+    }
   }
-  [[nodiscard]] bool ignores_order() const { return id_ == FieldName::AcceptEncoding; }
 
  private:
   std::string_view name_;
   FieldName id_;
 };
-
-bool is_less_ignoring_case(std::string_view a, std::string_view b) {
-  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                      [](char x, char y) { return http::lower(x) < http::lower(y); });
-}
 
 // Walks the members of all selected lines of a request, in order.
 class SelectedMembers {
@@ -134,32 +170,72 @@ class SelectedMembers {
   http::MemberIterator line_;
 };
 
-// Accept-Encoding's members in alphabetical order; false (and nothing put) when there are too many.
-template <typename Sink>
-bool put_sorted(FieldSpan request, const Selector& selector, Sink& sink) {
-  std::array<std::string_view, kMostSorted> members;
-  std::size_t size = 0;
-  for (SelectedMembers m(request, selector); m.next(); ++size) {
-    if (size == kMostSorted) return false;
-    members[size] = m.member();
-  }
-  const auto end = members.begin() + static_cast<std::ptrdiff_t>(size);
-  std::sort(members.begin(), end, is_less_ignoring_case);
-  for (auto it = members.begin(); it != end; ++it) {
-    if (it != members.begin()) sink.put(", ");
-    sink.put_lower(*it);
+// RFC 9110 section 8.4.1: two codings have an old name that means the same.
+std::string_view coding_name(std::string_view name) {
+  if (name.size() < 2 || name[1] != '-') return name;
+  if (http::equals_ignoring_case(name, "x-gzip")) return "gzip";
+  if (http::equals_ignoring_case(name, "x-compress")) return "compress";
+  return name;
+}
+
+// The preferences that the request's lines list. False when they are not all understood, or name one thing twice, or
+// are more than any client sends: such a list is compared as it stands.
+bool read_preferences(FieldSpan request, const Selector& selector, Folding folding, PreferenceList& out) {
+  for (const Field& field : request) {
+    if (!selector.selects(field)) continue;
+    PreferenceIterator p(field.value);
+    while (p.next()) {
+      Preference preference = p.preference();
+      if (folding == Folding::Codings) preference.name = coding_name(preference.name);
+      if (folding != Folding::MediaRanges && !preference.parameters.empty()) return false;
+      if (!out.add(preference)) return false;
+    }
+    if (p.is_malformed()) return false;
   }
   return true;
 }
 
-// Section 4.1: lines joined, white space between members folded, and what the field's own definition allows.
+// The shortest spelling: nothing for 1, no zeros at the end.
+template <typename Sink>
+void put_quality(Quality quality, Sink& sink) {
+  constexpr std::string_view kDigits = "0123456789";
+  if (quality == kHighestQuality) return;
+  sink.put(quality == 0 ? ";q=0" : ";q=0.");
+  for (std::size_t rest = quality; rest != 0; rest = rest % 100 * 10) sink.put(kDigits.substr(rest / 100, 1));
+}
+
+template <typename Sink>
+void put_preference(const Preference& preference, Sink& sink) {
+  sink.put_lower(preference.name);
+  for (std::string_view rest = preference.parameters; !rest.empty();) {
+    sink.put(";");
+    sink.put(take_parameter(rest));
+  }
+  put_quality(preference.quality, sink);
+}
+
+// False, and nothing is put, when the list is not understood.
+template <typename Sink>
+bool put_preferences(FieldSpan request, const Selector& selector, Folding folding, Sink& sink) {
+  PreferenceList preferences;
+  if (!read_preferences(request, selector, folding, preferences)) return false;
+  std::string_view separator;
+  for (const Preference& preference : preferences.members()) {
+    sink.put(separator);
+    put_preference(preference, sink);
+    separator = ", ";
+  }
+  return true;
+}
+
 template <typename Sink>
 void put_normalised(FieldSpan request, const Selector& selector, Sink& sink) {
-  if (selector.ignores_order() && put_sorted(request, selector, sink)) return;
-  bool first = true;
-  for (SelectedMembers m(request, selector); m.next(); first = false) {
-    if (!first) sink.put(", ");
-    selector.ignores_case() ? sink.put_lower(m.member()) : sink.put(m.member());
+  const Folding folding = selector.folding();
+  if (folding != Folding::Unknown && put_preferences(request, selector, folding, sink)) return;
+  std::string_view separator;
+  for (SelectedMembers m(request, selector); m.next(); separator = ", ") {
+    sink.put(separator);
+    sink.put(m.member());
   }
 }
 
@@ -167,20 +243,59 @@ bool is_present(FieldSpan request, const Selector& selector) {
   return std::any_of(request.begin(), request.end(), [&](const Field& f) { return selector.selects(f); });
 }
 
-void append_record(std::string& out, std::string_view name, FieldSpan request) {
-  const std::size_t name_at = out.size();
+// The language that a response says it is in: the one member of its Content-Language (RFC 9110 section 8.5); "" when
+// there is none or are several, or it is nothing that a range could equal.
+std::string_view content_language(FieldSpan response) {
+  const Selector selector("Content-Language");
+  SelectedMembers members(response, selector);
+  if (!members.next()) return {};
+  const std::string_view tag = members.member();
+  const bool is_tag =
+      http::is_token(tag) && tag.find('*') == std::string_view::npos && tag.size() <= PreferenceList::kLongestName;
+  return is_tag && !members.next() ? tag : std::string_view{};
+}
+
+// An origin that has a response in `language` can choose no other one for a request that asks for that above all else,
+// so the rest of the field does not matter. Only the very same tag counts: what an origin takes for a range that is
+// longer or shorter than the tags it has, is its own affair (RFC 4647 section 3).
+bool asks_for_language(FieldSpan request, const Selector& selector, std::string_view language) {
+  PreferenceList preferences;
+  return read_preferences(request, selector, Folding::Preferences, preferences) && preferences.prefers(language);
+}
+
+// Appends what `write` appends, with its length before it.
+template <typename Write>
+void append_text(std::string& out, Write write) {
+  const std::size_t at = out.size();
   out.append(kLengthBytes, '\0');
-  http::append_lower(out, name);
-  put_length(out, name_at, name.size());
+  write();
+  put_length(out, at, out.size() - at - kLengthBytes);
+}
+
+void append_record(std::string& out, std::string_view name, FieldSpan response, FieldSpan request) {
   const Selector selector(name);
   const bool present = is_present(request, selector);
-  out.push_back(present ? '\1' : '\0');
-  if (!present) return;
-  const std::size_t value_at = out.size();
-  out.append(kLengthBytes, '\0');
-  Writer writer(out);
-  put_normalised(request, selector, writer);
-  put_length(out, value_at, out.size() - value_at - kLengthBytes);
+  const std::string_view language = selector.is_language() ? content_language(response) : std::string_view{};
+  append_text(out, [&] { http::append_lower(out, name); });
+  out.push_back(static_cast<char>((present ? kPresent : 0) | (language.empty() ? 0 : kLanguage)));
+  if (present) {
+    Writer writer(out);
+    append_text(out, [&] { put_normalised(request, selector, writer); });
+  }
+  if (!language.empty()) append_text(out, [&] { http::append_lower(out, language); });
+}
+
+bool record_matches(const Record& record, FieldSpan request) {
+  const Selector selector(record.name);
+  if (record.has(kLanguage) && !selector.is_language()) return false;  // damaged
+  const bool present = is_present(request, selector);
+  if (present == record.has(kPresent)) {
+    if (!present) return true;
+    Comparer comparer(record.value);
+    put_normalised(request, selector, comparer);
+    if (comparer.is_equal()) return true;
+  }
+  return record.has(kLanguage) && asks_for_language(request, selector, record.language);
 }
 
 }  // namespace
@@ -196,24 +311,15 @@ bool varies_on_everything(FieldSpan response) {
 std::optional<std::string> capture_vary(FieldSpan response, FieldSpan request) {
   if (varies_on_everything(response)) return std::nullopt;
   std::string out;
-  for (http::MemberIterator m(response, FieldName::Vary); m.next();) append_record(out, m.member(), request);
+  for (http::MemberIterator m(response, FieldName::Vary); m.next();) append_record(out, m.member(), response, request);
   return out;
 }
 
 bool vary_matches(std::string_view captured, FieldSpan request) {
   Capture capture(captured);
   while (!capture.is_empty()) {
-    std::string_view name;
-    std::string_view value;
-    char had = 0;
-    if (!capture.read_text(name) || !capture.read_byte(had)) return false;
-    const Selector selector(name);
-    if (is_present(request, selector) != (had == 1)) return false;
-    if (had != 1) continue;
-    if (!capture.read_text(value)) return false;
-    Comparer comparer(value);
-    put_normalised(request, selector, comparer);
-    if (!comparer.is_equal()) return false;
+    Record record;
+    if (!capture.read(record) || !record_matches(record, request)) return false;
   }
   return true;
 }

@@ -88,11 +88,18 @@ TEST_CASE("RFC 9111 3.2: a stored head updated by a 304") {
       {"Cache-Control: max-age=1\nETag: \"x\"", "cache-control: max-age=9", "ETag: \"x\"\ncache-control: max-age=9"},
       {"Content-Foo: 1\nContent-Location: /a", "Content-Foo: 2\nContent-Location: /b",
        "Content-Foo: 2\nContent-Location: /b"},
-      // What describes the body stays with the body
-      {"Content-Length: 5\nContent-Type: a/b\nContent-Encoding: gzip\nContent-Range: x",
-       "Content-Length: 0\nContent-Type: c/d\nContent-Encoding: br\nContent-Range: y",
-       "Content-Length: 5\nContent-Type: a/b\nContent-Encoding: gzip\nContent-Range: x"},
-      {"A: 1", "Content-Length: 0\nContent-Type: c/d", "A: 1"},
+      {"Content-Type: a/b\nA: 1", "Content-Type: a/b;charset=utf-8", "A: 1\nContent-Type: a/b;charset=utf-8"},
+      {"Content-Language: de\nA: 1", "Content-Language: en", "A: 1\nContent-Language: en"},
+      // What describes the stored bytes stays with them
+      {"Content-Length: 5\nContent-Encoding: gzip\nContent-Range: x",
+       "Content-Length: 0\nContent-Encoding: br\nContent-Range: y",
+       "Content-Length: 5\nContent-Encoding: gzip\nContent-Range: x"},
+      {"ETag: \"x\"", "ETag: W/\"x\"", "ETag: \"x\""},
+      {"Content-MD5: a\nDigest: b\nContent-Digest: c\nRepr-Digest: d",
+       "content-md5: e\ndigest: f\nContent-digest: g\nrepr-digest: h",
+       "Content-MD5: a\nDigest: b\nContent-Digest: c\nRepr-Digest: d"},
+      {"Want-Repr-Digest: a", "Want-Repr-Digest: b", "Want-Repr-Digest: b"},
+      {"A: 1", "Content-Length: 0\nContent-Encoding: br\nETag: \"x\"\nRepr-Digest: d", "A: 1"},
       // Hop-by-hop fields of the 304 end here (RFC 9110 7.6.1), and those that Connection names
       {"A: 1",
        "Connection: close\nKeep-Alive: x\nTransfer-Encoding: chunked\nTrailer: x\nUpgrade: x\nTE: x\nProxy-Connection: "
@@ -100,7 +107,7 @@ TEST_CASE("RFC 9111 3.2: a stored head updated by a 304") {
        "Proxy-Authenticate: x\nProxy-Authorization: x\nProxy-Authentication-Info: x\nB: 2",
        "A: 1\nB: 2"},
       {"A: 1\nB: 2", "Connection: close, A\nConnection: c\na: 9\nC: 3\nD: 4", "A: 1\nB: 2\nD: 4"},
-      {"ETag: \"x\"", "Connection: ETag\nETag: \"y\"", "ETag: \"y\""},  // a known end-to-end field is not named away
+      {"Expires: x", "Connection: Expires\nExpires: y", "Expires: y"},  // a known end-to-end field is not named away
       // The age and the date of what was validated are those of the validation
       {"Date: old\nAge: 100\nA: 1", "Date: new", "A: 1\nDate: new"},
       {"Date: old\nAge: 100\nA: 1", "Date: new\nAge: 3", "A: 1\nDate: new\nAge: 3"},
@@ -235,5 +242,32 @@ TEST_CASE("RFC 9110 15.4.5: what a 304 carries") {
   for (const FieldName id : {FieldName::ContentLength, FieldName::ContentType, FieldName::ContentEncoding,
                              FieldName::Age, FieldName::SetCookie, FieldName::Connection, FieldName::Other}) {
     CHECK_FALSE(belongs_into_304(id));
+  }
+}
+
+TEST_CASE("RFC 9111 4.3.5: what a 200 to HEAD may update") {
+  struct HeadRow {
+    const char* stored;
+    const char* head;
+    bool expected;
+  };
+  const HeadRow rows[] = {
+      {"ETag: \"1\"", "ETag: \"1\"", true},
+      {"ETag: \"1\"", "ETag: \"2\"", false},
+      {"ETag: \"1\"", "ETag: W/\"1\"", false},
+      {"ETag: \"1\"", "Server: x", true},
+      {"Server: x", "ETag: \"1\"", false},
+      {"Last-Modified: Wed, 01 Jul 2026 00:00:00 GMT", "Last-Modified: Wed, 01 Jul 2026 00:00:00 GMT", true},
+      {"Last-Modified: Wed, 01 Jul 2026 00:00:00 GMT", "Last-Modified: Thu, 02 Jul 2026 00:00:00 GMT", false},
+      {"ETag: \"1\"", "ETag: \"1\"\nContent-Length: 10", true},
+      {"ETag: \"1\"", "ETag: \"1\"\nContent-Length: 11", false},
+      {"ETag: \"1\"", "Content-Length: x", false},
+  };
+  for (const HeadRow& row : rows) {
+    CAPTURE(row.stored);
+    CAPTURE(row.head);
+    const http::HeadText stored(row.stored);
+    const http::HeadText head(row.head);
+    CHECK(may_update_by_head(stored.list(), 10, head.list()) == row.expected);
   }
 }
