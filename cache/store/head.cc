@@ -17,4 +17,16 @@ void Head::parse_fields(http::FieldList& out) const {
   }
 }
 
+bool is_same_representation(const Head& a, const Head& b, http::Time now) {
+  http::FieldList fields_a;
+  http::FieldList fields_b;
+  a.parse_fields(fields_a);
+  b.parse_fields(fields_b);
+  const auto validator_a = policy::strong_validator(fields_a, a.meta, now);
+  const auto validator_b = policy::strong_validator(fields_b, b.meta, now);
+  if (!validator_a || !validator_b || *validator_a != *validator_b) return false;
+  // A 304 has moved the Date of a freshened head, and with it what made its Last-Modified strong.
+  return validator_a->kind == policy::StrongValidator::Kind::ETag || (!a.validated && !b.validated);
+}
+
 }  // namespace larder::store

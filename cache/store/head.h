@@ -9,6 +9,7 @@
 #include "cache/http/fields.h"
 #include "cache/policy/meta.h"
 #include "cache/policy/outcome.h"
+#include "cache/policy/range.h"
 #include "cache/store/ref.h"
 
 namespace larder::store {
@@ -20,7 +21,9 @@ struct Head : RefCounted<Head> {
   // empty line, which are computed at delivery.
   std::string block;
   policy::Meta meta;
-  std::string vary;                     // policy::capture_vary of the request that brought it; "" without Vary
+  std::string vary;  // policy::capture_vary of the request that brought it; "" without Vary
+  // Of a single-part 206: which bytes of what length. Then `block` has no Content-Range; it is computed at delivery.
+  std::optional<policy::ContentRange> content_range;
   std::optional<std::uint64_t> length;  // bytes of body as declared (also of a response that carries none: to HEAD)
   bool shareable = false;               // may answer other requests: an index or a flight may hand it out
   policy::Reason store_reason = policy::Reason::None;  // why it is stored, or not
@@ -34,5 +37,8 @@ struct Head : RefCounted<Head> {
     return sizeof(*this) + block.capacity() + vary.capacity() + origin.capacity();
   }
 };
+
+// Whether two responses to one URI are of one representation, byte for byte: the same strong validator.
+bool is_same_representation(const Head& a, const Head& b, http::Time now);
 
 }  // namespace larder::store

@@ -13,12 +13,6 @@ constexpr std::size_t kLargestChunk = 256ULL * 1024;
 
 }  // namespace
 
-std::size_t Body::footprint() const {
-  std::size_t bytes = sizeof(*this) + chunks.capacity() * sizeof(chunks[0]) + trailers.capacity();
-  for (const auto& chunk : chunks) bytes += chunk->footprint();
-  return bytes;
-}
-
 Object::~Object() {
   release_budget(reserved_);
   if (charged_ > 0) budget_->uncharge(charged_);
@@ -166,6 +160,26 @@ void Object::complete(std::string trailers) {
 void Object::complete_with(Ref<const Head> head, const Object& older) {
   const std::lock_guard lock(mutex_);
   body_ = older.body_;
+  parts_ = older.parts_;
+  finish_with(std::move(head));
+}
+
+void Object::complete_with(Ref<const Head> head, Ref<const Parts> parts) {
+  const std::lock_guard lock(mutex_);
+  body_ = make_ref<Body>();
+  if (parts->is_whole()) {
+    append_stretch(*body_, *parts->list.front().body, 0, parts->complete);
+  } else {
+    parts_ = std::move(parts);
+  }
+  finish_with(std::move(head));
+}
+
+std::size_t Object::content_footprint() const {
+  return body_->footprint() + (parts_ ? parts_->footprint() : 0);
+}
+
+void Object::finish_with(Ref<const Head> head) {
   head_ = std::move(head);
   keep_ = true;
   published_head_.store(head_.get(), std::memory_order_release);

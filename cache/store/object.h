@@ -21,9 +21,10 @@
 #include <string_view>
 #include <vector>
 
-#include "cache/store/chunk.h"
+#include "cache/store/body.h"
 #include "cache/store/failure.h"
 #include "cache/store/head.h"
+#include "cache/store/parts.h"
 #include "cache/store/ref.h"
 
 namespace larder::store {
@@ -40,16 +41,6 @@ class Waker {
 };
 using WakerPtr = std::shared_ptr<Waker>;
 
-// The content. Shared by the objects of several heads: a 304 makes a new Object over the same Body.
-struct Body : RefCounted<Body> {
-  std::vector<Ref<Chunk>> chunks;  // all of them, or the window's
-  std::uint64_t size = 0;          // published bytes, from the body's first
-  std::uint64_t first = 0;         // sequence number of chunks[0]: how many were dropped before it
-  std::string trailers;            // serialised trailer lines, known when complete
-
-  [[nodiscard]] std::size_t footprint() const;
-};
-
 class Object : public RefCounted<Object> {
  public:
   enum class State : std::uint8_t { Pending, Filling, Complete, Failed };
@@ -65,8 +56,13 @@ class Object : public RefCounted<Object> {
   [[nodiscard]] const Head* head() const { return published_head_.load(std::memory_order_acquire); }
   [[nodiscard]] const Ref<const Head>& head_ref() const { return head_; }  // only when head() is not null
   [[nodiscard]] const Failure& failure() const { return failure_; }        // only when Failed
-  // The body's size; only when Complete.
+  // The body's size; only when Complete, and 0 when there are parts().
   [[nodiscard]] std::uint64_t size() const { return body_->size; }
+  [[nodiscard]] Ref<const Body> body() const { return body_; }  // only when Complete
+  // Not null: this is a stored incomplete representation (RFC 9111 section 3.3), whose content is only here. Such an
+  // object has no Reader. Only when Complete.
+  [[nodiscard]] const Parts* parts() const { return parts_.get(); }
+  [[nodiscard]] std::size_t content_footprint() const;                           // only when Complete
   [[nodiscard]] const std::string& trailers() const { return body_->trailers; }  // only when Complete
   // True while a later reader could still have the body from its first byte.
   [[nodiscard]] bool is_joinable() const { return joinable_.load(std::memory_order_acquire); }
@@ -94,8 +90,10 @@ class Object : public RefCounted<Object> {
   std::span<char> space(std::uint64_t hint);
   void publish(std::size_t bytes);  // of the last space()
   void complete(std::string trailers);
-  // Head and finished body at once: a 304's merged head over `older`'s body.
+  // Head and finished content at once: a 304's merged head over `older`'s.
   void complete_with(Ref<const Head> head, const Object& older);
+  // The same with what is known of an incomplete representation; when it is whole, it becomes an ordinary body.
+  void complete_with(Ref<const Head> head, Ref<const Parts> parts);
   void fail(Failure failure);
   [[nodiscard]] bool is_kept() const { return keep_; }
   [[nodiscard]] bool has_readers();
@@ -115,7 +113,8 @@ class Object : public RefCounted<Object> {
   std::uint64_t room_locked() const;
   void release_budget(std::uint64_t most);
   void charge_to(Store& store, std::uint64_t bytes);
-  void trim_last_chunk();  // with mutex_ held
+  void trim_last_chunk();                  // with mutex_ held
+  void finish_with(Ref<const Head> head);  // with mutex_ held
 
   const std::string key_;
   const std::uint64_t hash_;
@@ -127,6 +126,7 @@ class Object : public RefCounted<Object> {
   Ref<Chunk> tail_;    // the writer's: the chunk it fills
   Ref<const Head> head_;
   Ref<Body> body_;
+  Ref<const Parts> parts_;
   Failure failure_;
 
   std::mutex mutex_;  // guards what follows, and body_'s content while Filling; a leaf but for Waker::wake
@@ -146,12 +146,6 @@ class Object : public RefCounted<Object> {
   Object* lru_newer_ = nullptr;
   Object* lru_older_ = nullptr;
   std::uint64_t touched_ = 0;
-};
-
-// A piece of a body: a view, and what keeps it alive.
-struct Piece {
-  std::string_view bytes;
-  Ref<Chunk> pin;
 };
 
 // One reader of one Object, from the first byte on. Belongs to one thread.

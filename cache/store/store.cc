@@ -94,26 +94,37 @@ Ref<Object> Store::take_out(Shard& shard, Object& object) {
   return taken;
 }
 
+Object* Store::find(Shard& shard, std::string_view key, std::uint64_t hash, http::FieldSpan request,
+                    bool& other_variants) {
+  for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = object->hash_next_) {
+    if (object->hash_ != hash || object->key_ != key) continue;
+    if (policy::vary_matches(object->head_->vary, request)) return object;
+    other_variants = true;
+  }
+  return nullptr;
+}
+
 Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now) {
   Shard& shard = shard_of(hash);
   Found found;
   const std::lock_guard lock(shard.mutex);
-  for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = object->hash_next_) {
-    if (object->hash_ != hash || object->key_ != key) continue;
-    if (!policy::vary_matches(object->head_->vary, request)) {
-      found.other_variants = true;
-      continue;
-    }
-    if (shard.newest != object) {
-      unlink_lru(shard, *object);
-      link_newest(shard, *object, now);
-    }
-    object->touched_ = now;
-    if (shard.oldest == object) shard.oldest_tick.store(now, std::memory_order_relaxed);
-    found.object = Ref<Object>(object);
-    break;
+  Object* object = find(shard, key, hash, request, found.other_variants);
+  if (object == nullptr) return found;
+  if (shard.newest != object) {
+    unlink_lru(shard, *object);
+    link_newest(shard, *object, now);
   }
+  object->touched_ = now;
+  if (shard.oldest == object) shard.oldest_tick.store(now, std::memory_order_relaxed);
+  found.object = Ref<Object>(object);
   return found;
+}
+
+Ref<Object> Store::peek(std::string_view key, std::uint64_t hash, http::FieldSpan request) {
+  Shard& shard = shard_of(hash);
+  bool other_variants = false;
+  const std::lock_guard lock(shard.mutex);
+  return Ref<Object>(find(shard, key, hash, request, other_variants));
 }
 
 Ref<Object> Store::join_or_lead(const Ref<Object>& mine, http::FieldSpan request) {
@@ -173,9 +184,7 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
   bool indexed = false;
-  const std::uint64_t cost =
-      sizeof(Object) + object->key_.capacity() + object->head_->footprint() + object->body_->footprint();
-  object->charge_to(*this, cost);
+  const std::uint64_t cost = charge(*object);
   {
     const std::lock_guard lock(shard.mutex);
     drop_flight(shard, *object);
@@ -187,6 +196,35 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   }
   make_room();
   return indexed;
+}
+
+bool Store::commit_over(const Ref<Object>& object, const Object* base, const Object& flight, Tick now) {
+  Shard& shard = shard_of(object->hash_);
+  std::vector<Ref<Object>> dropped;
+  const std::uint64_t cost = charge(*object);
+  {
+    const std::lock_guard lock(shard.mutex);
+    const Object* stored = shard.buckets[bucket_of(shard, object->hash_)];
+    while (stored != nullptr && (stored->hash_ != object->hash_ || stored->key_ != object->key_ ||
+                                 stored->head_->vary != object->head_->vary)) {
+      stored = stored->hash_next_;
+    }
+    if (stored != base) return false;
+    drop_flight(shard, flight);
+    if (!flight.is_doomed() && cost <= capacity_) {
+      replace_variants(shard, *object, dropped);
+      insert(shard, *object, now);
+    }
+  }
+  make_room();
+  return true;
+}
+
+std::uint64_t Store::charge(Object& object) {
+  const std::uint64_t cost =
+      sizeof(Object) + object.key_.capacity() + object.head_->footprint() + object.content_footprint();
+  object.charge_to(*this, cost);
+  return cost;
 }
 
 bool Store::is_known_unshareable(std::uint64_t hash) {

@@ -38,6 +38,9 @@ class Store {
   // The newest matching variant; makes it the most recently used.
   Found lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now);
 
+  // The same object without making it more recently used; null when there is none.
+  Ref<Object> peek(std::string_view key, std::uint64_t hash, http::FieldSpan request);
+
   // A flight for this request that may be joined (its head unknown yet, or shareable and selected by Vary); otherwise
   // `mine` becomes a flight and is returned.
   Ref<Object> join_or_lead(const Ref<Object>& mine, http::FieldSpan request);
@@ -48,6 +51,9 @@ class Store {
   // A Complete, kept, shareable object replaces the stored one of the same key and Vary selection; ends the flight.
   // Not done for a doomed one. False when it was not indexed.
   bool commit(const Ref<Object>& object, Tick now);
+  // The same for an object that was made of `base` (null: of nothing stored) and of what `flight` brought: only while
+  // `base` is still what is stored there, and unless `flight` was doomed. Ends the flight only when it is done.
+  bool commit_over(const Ref<Object>& object, const Object* base, const Object& flight, Tick now);
 
   // Responses of this key were not shareable lately: do not make requests wait for each other.
   [[nodiscard]] bool is_known_unshareable(std::uint64_t hash);
@@ -102,8 +108,11 @@ class Store {
   // Takes it out of the shard; the caller drops the returned count after unlocking.
   Ref<Object> take_out(Shard& shard, Object& object);
   void drop_flight(Shard& shard, const Object& object);
+  static Object* find(Shard& shard, std::string_view key, std::uint64_t hash, http::FieldSpan request,
+                      bool& other_variants);
   // Removes `same variant` objects of the key and the oldest variants past kMostVariants.
   void replace_variants(Shard& shard, const Object& object, std::vector<Ref<Object>>& dropped);
+  std::uint64_t charge(Object& object);  // all that it costs, which is returned
   // Evicts until all fits under the capacity; false when there is nothing left to evict.
   bool make_room();
 

@@ -1,0 +1,47 @@
+#include "cache/store/body.h"
+
+#include <algorithm>
+
+namespace larder::store {
+
+std::size_t Body::footprint() const {
+  std::size_t bytes = sizeof(*this) + chunks.capacity() * sizeof(chunks[0]) + trailers.capacity();
+  for (const auto& chunk : chunks) bytes += chunk->footprint();
+  return bytes;
+}
+
+Stretch::Stretch(Ref<const Body> body, std::uint64_t from, std::uint64_t size)
+    : body_(std::move(body)), left_(size), offset_(from) {
+  while (left_ > 0 && offset_ >= body_->chunks[chunk_]->capacity()) offset_ -= body_->chunks[chunk_++]->capacity();
+}
+
+bool Stretch::next(std::size_t most, Piece& piece) {
+  if (left_ == 0) return false;
+  const auto& chunk = body_->chunks[chunk_];
+  // left_ never reaches past what is published, also where the last chunk is not full.
+  const std::uint64_t n = std::min({chunk->capacity() - offset_, left_, std::uint64_t{most}});
+  piece.bytes = {chunk->data() + offset_, static_cast<std::size_t>(n)};
+  piece.pin = chunk;
+  left_ -= n;
+  offset_ += n;
+  if (offset_ == chunk->capacity()) {
+    ++chunk_;
+    offset_ = 0;
+  }
+  return true;
+}
+
+void append_stretch(Body& to, const Body& body, std::uint64_t from, std::uint64_t size) {
+  Piece piece;
+  for (Stretch stretch(Ref<const Body>(&body), from, size); stretch.next(SIZE_MAX, piece);) {
+    if (piece.bytes.size() != piece.pin->capacity()) {
+      auto exact = Chunk::make(piece.bytes.size());
+      std::copy(piece.bytes.begin(), piece.bytes.end(), exact->data());
+      piece.pin = std::move(exact);
+    }
+    to.size += piece.bytes.size();
+    to.chunks.push_back(std::move(piece.pin));
+  }
+}
+
+}  // namespace larder::store

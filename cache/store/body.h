@@ -1,0 +1,53 @@
+// The content of a response, as chunks. Shared by the objects of several heads: a 304 makes a new Object over the same
+// Body.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/store/chunk.h"
+#include "cache/store/ref.h"
+
+namespace larder::store {
+
+// While an Object fills it, guarded by that Object's mutex; finished and kept, immutable. All chunks but the last are
+// full.
+struct Body : RefCounted<Body> {
+  std::vector<Ref<Chunk>> chunks;  // all of them, or the window's
+  std::uint64_t size = 0;          // published bytes, from the body's first
+  std::uint64_t first = 0;         // sequence number of chunks[0]: how many were dropped before it
+  std::string trailers;            // serialised trailer lines, known when complete
+
+  [[nodiscard]] std::size_t footprint() const;
+};
+
+// A piece of a body: a view, and what keeps it alive.
+struct Piece {
+  std::string_view bytes;
+  Ref<Chunk> pin;
+};
+
+// Reads a stretch of a finished, kept body. One thread; the body may be shared.
+class Stretch {
+ public:
+  // `from` + `size` is within the body.
+  Stretch(Ref<const Body> body, std::uint64_t from, std::uint64_t size);
+  // The next piece, at most `most` bytes; false at the end.
+  bool next(std::size_t most, Piece& piece);
+  [[nodiscard]] std::uint64_t left() const { return left_; }
+
+ private:
+  Ref<const Body> body_;
+  std::uint64_t left_;
+  std::size_t chunk_ = 0;
+  std::uint64_t offset_ = 0;  // in that chunk
+};
+
+// Appends `size` bytes from `from` of a finished body. Whole chunks are shared; those of which only a part is wanted,
+// or that are not full, are copied.
+void append_stretch(Body& to, const Body& body, std::uint64_t from, std::uint64_t size);
+
+}  // namespace larder::store
