@@ -28,6 +28,7 @@ struct Arguments {
   bool print_schema = false;
   bool print_table = false;
   bool print_default = false;
+  std::string preset;
   bool health = false;
   std::string admin;
 };
@@ -291,6 +292,18 @@ int health(const Arguments& arguments) {
   return 1;
 }
 
+int print_preset(const std::string& name) {
+  const std::string text = conf::preset_json(name);
+  if (text.empty()) {
+    std::string names;
+    for (const auto known : conf::preset_names()) names.append(names.empty() ? "" : ", ").append(known);
+    say("--print-preset: there is no preset '" + name + "', only " + names);
+    return kExitConfig;
+  }
+  std::cout << text;
+  return 0;
+}
+
 int start(Arguments arguments) {
   if (arguments.print_schema) {
     std::cout << conf::json_schema() << '\n';
@@ -304,6 +317,7 @@ int start(Arguments arguments) {
     std::cout << conf::default_json();
     return 0;
   }
+  if (!arguments.preset.empty()) return print_preset(arguments.preset);
   if (arguments.health) return health(arguments);
   auto config = conf::load(arguments.config, arguments.set);
   if (!config) {
@@ -339,6 +353,8 @@ int main(int argc, char** argv) {
   app.add_flag("--print-config-table", arguments.print_table, "Print every key as a Markdown table and exit");
   app.add_flag("--print-default-config", arguments.print_default,
                "Print a configuration with every key's default and exit");
+  app.add_option("--print-preset", arguments.preset, "Print a shipped set of caching rules (cache.presets) and exit")
+      ->type_name("NAME");
   auto* health = app.add_subcommand("health", "Ask a running Larder whether it is well: exit 0 or 1");
   health->add_option("--admin", arguments.admin, "Its admin address; else the configuration's")->type_name("ADDR:PORT");
   try {

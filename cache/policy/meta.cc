@@ -56,6 +56,19 @@ std::optional<Seconds> lifetime_by_heuristic(const http::ResponseHead& response,
   return std::min(bounded(unchanged * Seconds::rep{rules.heuristic_percent} / 100), bounded(rules.heuristic_max));
 }
 
+// What the operator says of errors that say nothing.
+std::optional<Seconds> lifetime_of_error(unsigned status, const Rules& rules) {
+  Seconds lifetime{0};
+  if (status == 404 || status == 410) lifetime = rules.not_found_lifetime;
+  if (is_origin_error(status)) lifetime = rules.server_error_lifetime;
+  return lifetime > Seconds(0) ? std::optional(bounded(lifetime)) : std::nullopt;
+}
+
+std::optional<Seconds> said_or(const std::optional<Seconds>& said, Seconds otherwise) {
+  if (said || otherwise <= Seconds(0)) return said;
+  return bounded(otherwise);
+}
+
 }  // namespace
 
 Meta describe(const http::ResponseHead& response, const http::ResponseDirectives& directives, Time request_time,
@@ -68,8 +81,8 @@ Meta describe(const http::ResponseHead& response, const http::ResponseDirectives
   // A qualified no-cache="..." is obeyed as an unqualified one: stricter, and allowed (section 5.2.2.4).
   meta.no_cache = directives.no_cache || !directives.no_cache_fields.empty();
   meta.must_revalidate = directives.must_revalidate || directives.proxy_revalidate || directives.s_maxage.has_value();
-  meta.stale_while_revalidate = directives.stale_while_revalidate;
-  meta.stale_if_error = directives.stale_if_error;
+  meta.stale_while_revalidate = said_or(directives.stale_while_revalidate, rules.stale_while_revalidate);
+  meta.stale_if_error = said_or(directives.stale_if_error, rules.stale_if_error);
 
   // Section 4.2.1: the first of these that is there decides, even with 0.
   if (directives.s_maxage) {
@@ -81,6 +94,9 @@ Meta describe(const http::ResponseHead& response, const http::ResponseDirectives
   } else if (http::has(response.fields, FieldName::Expires)) {
     meta.source = LifetimeSource::Expires;
     meta.freshness_lifetime = lifetime_by_expires(response.fields, meta);
+  } else if (const auto configured = lifetime_of_error(response.status, rules)) {
+    meta.source = LifetimeSource::Configured;
+    meta.freshness_lifetime = *configured;
   } else if (const auto guess = lifetime_by_heuristic(response, directives, meta, rules)) {
     meta.source = LifetimeSource::Heuristic;
     meta.freshness_lifetime = *guess;

@@ -12,7 +12,8 @@
 
 namespace larder::policy {
 
-enum class LifetimeSource : std::uint8_t { None, SMaxage, MaxAge, Expires, Heuristic };
+// Configured: the operator's word for errors that give none themselves.
+enum class LifetimeSource : std::uint8_t { None, SMaxage, MaxAge, Expires, Configured, Heuristic };
 
 struct Meta {
   http::Time request_time{};   // when the request that brought it was sent
@@ -23,7 +24,7 @@ struct Meta {
   LifetimeSource source = LifetimeSource::None;
   bool no_cache = false;         // unqualified no-cache: never reused without validation
   bool must_revalidate = false;  // must-revalidate, proxy-revalidate or s-maxage (section 5.2.2.10): never stale
-  std::optional<http::Seconds> stale_while_revalidate, stale_if_error;
+  std::optional<http::Seconds> stale_while_revalidate, stale_if_error;  // as said, or the operator's where nothing is
 };
 
 // Reads the head's facts. `now` of both times comes from the caller: request_time <= response_time.
@@ -34,6 +35,11 @@ Meta describe(const http::ResponseHead& response, const http::ResponseDirectives
 http::Seconds current_age(const Meta& meta, http::Time now);
 // freshness_lifetime - current_age: negative when stale.
 http::Seconds ttl(const Meta& meta, http::Time now);
+
+// Statuses that count as the origin's failure (RFC 5861 section 4).
+constexpr bool is_origin_error(unsigned status) {
+  return status == 500 || status == 502 || status == 503 || status == 504;
+}
 
 // RFC 9110 section 15.1: statuses that may be given a heuristic lifetime.
 bool is_heuristically_cacheable(unsigned status);

@@ -68,7 +68,9 @@ namespace larder::policy {
   X(RequestRange, "range")                           \
   X(RequestUpgrade, "upgrade")                       \
   X(RequestCondition, "client-condition")            \
+  X(RuleNever, "rule-never")                         \
   X(StaleIfError, "stale-if-error")                  \
+  X(StaleWhileRevalidate, "stale-while-revalidate")  \
   X(HeuristicExpired, "heuristic-expired")
 // clang-format on
 

@@ -26,11 +26,6 @@ ReuseVerdict reuse(const http::RequestDirectives& asked, const Meta& meta, http:
 // background (RFC 5861 section 3)? Never when the client or must-revalidate asked for validation.
 bool may_serve_while_revalidating(const http::RequestDirectives& asked, const Meta& meta, http::Time now);
 
-// Statuses that count as the origin's failure (RFC 5861 section 4).
-constexpr bool is_origin_error(unsigned status) {
-  return status == 500 || status == 502 || status == 503 || status == 504;
-}
-
 // May a stale response be served because the origin failed (RFC 5861 section 4; must-revalidate forbids it)?
 bool may_serve_on_error(const http::RequestDirectives& asked, const Meta& meta, http::Time now);
 

@@ -1,6 +1,8 @@
 #include "cache/policy/storable.h"
 
 #include "cache/http/text.h"
+#include "cache/http/uri.h"
+#include "cache/policy/range.h"
 #include "cache/policy/validation.h"
 #include "cache/policy/vary.h"
 
@@ -42,15 +44,29 @@ bool answers_one_request(unsigned status) {
   }
 }
 
-// Errors that a hostile request may provoke for a URI that is fine for others ("CPDoS"): never kept on a guess.
+// Errors that a hostile request may provoke for a URI that is fine for others ("CPDoS"). RFC 9110 section 15.1 lets 414
+// and 501 be kept on a guess all the same; that is done only where the request could not have caused them.
 bool is_provokable_error(unsigned status) {
   return status == 400 || status == 413 || status == 414 || status >= 500;
+}
+
+// A request with more than the key in it that may make an origin fail: fields that ask for another method, or so many
+// bytes of fields that an origin's limit may be near.
+bool is_odd(const http::RequestHead& request) {
+  constexpr std::size_t kPlainBytes = 4096;
+  std::size_t bytes = 0;
+  for (const http::Field& field : request.fields) {
+    bytes += field.name.size() + field.value.size();
+    for (const char* name : {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"}) {
+      if (http::equals_ignoring_case(field.name, name)) return true;
+    }
+  }
+  return bytes > kPlainBytes || http::has(request.fields, FieldName::Expect);
 }
 
 Reason status_forbids(unsigned status, const http::ResponseDirectives& said) {
   if (status < 200) return Reason::NotFinal;
   if (status > 599) return Reason::StatusNotStorable;  // no status of HTTP (RFC 9110 section 15)
-  if (status == 206) return Reason::Partial;
   if (status == 304) return Reason::NotModifiedForClient;
   if (answers_one_request(status)) return Reason::StatusNotStorable;
   if (said.must_understand && !is_understood(status)) return Reason::StatusNotUnderstood;
@@ -74,27 +90,52 @@ bool is_explicit(LifetimeSource source) {
   return source == LifetimeSource::SMaxage || source == LifetimeSource::MaxAge || source == LifetimeSource::Expires;
 }
 
+// Said by the origin, or by the operator in its place.
+bool is_said(LifetimeSource source) {
+  return is_explicit(source) || source == LifetimeSource::Configured;
+}
+
+// RFC 9110 section 9.3.3: the response to a POST may answer a later GET when it says for how long, and that it is a
+// representation of the very URI that was asked.
+bool is_reusable_post(const http::RequestHead& request, const http::ResponseHead& response, const Meta& meta) {
+  if (response.status != 200 || !is_explicit(meta.source)) return false;
+  const auto target = http::parse_absolute(request.target);
+  const auto location = http::value_of(response.fields, FieldName::ContentLocation);
+  if (!target || !location || http::count(response.fields, FieldName::ContentLocation) != 1) return false;
+  const auto resolved = http::resolve_reference(*target, *location);
+  const auto named = resolved ? http::parse_absolute(*resolved) : std::nullopt;
+  if (!named) return false;
+  std::string key;
+  std::string named_key;
+  http::append_normalised(key, *target);
+  http::append_normalised(named_key, *named);
+  return key == named_key;
+}
+
 bool is_some(const std::optional<http::Seconds>& s) {
   return s && *s > http::Seconds(0);
 }
 
 // Where nobody said how long, or for whom, a response is kept only when its status allows a guess (section 3) and none
 // of the dangers of guessing is in sight: a provoked error, or a cookie that was meant for one client.
-bool may_guess(const http::ResponseHead& response) {
-  return is_heuristically_cacheable(response.status) && !is_provokable_error(response.status) &&
-         !http::has(response.fields, FieldName::SetCookie);
+bool may_guess(const http::RequestHead& request, const http::ResponseHead& response) {
+  return is_heuristically_cacheable(response.status) && !http::has(response.fields, FieldName::SetCookie) &&
+         (!is_provokable_error(response.status) || !is_odd(request));
 }
 
 // Whether keeping it can ever save anything: it is fresh for a while, may be served stale, or can be validated. With no
 // lifetime given, only a 200 is worth a question to the origin at each use: conditions are evaluated for no other
 // status (RFC 9110 section 13.2.1).
-bool is_worth_storing(const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta) {
-  const bool is_said = is_explicit(meta.source);
-  if (!is_said && !said.is_public && !may_guess(response)) return false;
-  const bool can_validate = (is_said || response.status == 200) && validators(response.fields).any();
+bool is_worth_storing(const http::RequestHead& request, const http::ResponseHead& response,
+                      const http::ResponseDirectives& said, const Meta& meta) {
+  // The operator's lifetime says nothing of whom a cookie is for.
+  const bool is_guarded = meta.source == LifetimeSource::Configured && http::has(response.fields, FieldName::SetCookie);
+  const bool has_lifetime = is_said(meta.source) && !is_guarded;
+  if (!has_lifetime && !said.is_public && !may_guess(request, response)) return false;
+  const bool can_validate = (has_lifetime || response.status == 200) && validators(response.fields).any();
   if (meta.no_cache) return can_validate;
-  return can_validate || meta.freshness_lifetime > http::Seconds(0) || is_some(meta.stale_while_revalidate) ||
-         is_some(meta.stale_if_error);
+  return can_validate || meta.freshness_lifetime > http::Seconds(0) || is_some(said.stale_while_revalidate) ||
+         is_some(said.stale_if_error);
 }
 
 bool is_too_large(http::FieldSpan fields, const Rules& rules) {
@@ -109,12 +150,14 @@ bool is_too_large(http::FieldSpan fields, const Rules& rules) {
 StoreVerdict storable(const http::RequestHead& request, const http::RequestDirectives& asked, bool has_body,
                       const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta,
                       const Rules& rules) {
-  if (request.method != http::Method::Get) return refuse(Reason::MethodNotStorable);
-  if (has_body) return refuse(Reason::RequestBody);
+  const bool is_post = request.method == http::Method::Post && is_reusable_post(request, response, meta);
+  if (request.method != http::Method::Get && !is_post) return refuse(Reason::MethodNotStorable);
+  if (has_body && !is_post) return refuse(Reason::RequestBody);
   if (asked.no_store) return refuse(Reason::RequestNoStore);
   if (const Reason r = status_forbids(response.status, said); r != Reason::None) return refuse(r);
+  if (response.status == 206 && !single_part(206, response.fields)) return refuse(Reason::Partial);
   if (const Reason r = directives_forbid(request, response, said); r != Reason::None) return refuse(r);
-  if (!is_worth_storing(response, said, meta)) return refuse(Reason::NoFreshness);
+  if (!is_worth_storing(request, response, said, meta)) return refuse(Reason::NoFreshness);
   if (is_too_large(response.fields, rules)) return refuse(Reason::TooLarge);
   return {true, Reason::Stored};
 }

@@ -13,7 +13,8 @@ struct StoreVerdict {
   Reason reason = Reason::None;  // Stored, or the first rule that forbids it
 };
 
-// Only GET responses are stored for now. `has_body`: the request had content (a "fat GET" is never stored). A response
+// Stored are responses to GET, and to POST where RFC 9110 section 9.3.3 allows it (request.target must then be in
+// absolute-form). `has_body`: the request had content (a "fat GET" is never stored). A response
 // with neither an explicit lifetime, a validator nor a heuristic is not worth storing (NoFreshness). Content-Length
 // past rules.max_object: TooLarge.
 StoreVerdict storable(const http::RequestHead& request, const http::RequestDirectives& asked, bool has_body,

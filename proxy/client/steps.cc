@@ -104,21 +104,25 @@ Next Transaction::admit_absolute() {
 
 Next Transaction::lookup() {
   const bool has_body = framing_.kind == wire::Framing::Kind::Chunked || framing_.length > 0;
-  if (head_.method != http::Method::Get && head_.method != http::Method::Head) {
+  const bool is_read = head_.method == http::Method::Get || head_.method == http::Method::Head;
+  if (!is_read) {
     forward_ = Forward::Method;
     reason_ = Reason::MethodNotStorable;
-    return go(kFetch);
+    if (head_.method != http::Method::Post) return go(kFetch);  // a POST's response may be kept for a later GET
   }
   asked_ = http::parse_request_directives(head_.fields);
-  http::append_normalised(key_, uri_);
+  const auto& rules = worker_.origin().rules();
+  const policy::UrlRule* rule = policy::append_cache_key(key_, uri_, rules->urls);
   hash_ = worker_.shared().store.hash(key_);
-  if (has_body || policy::has_origin_condition(head_.fields) || http::has(head_.fields, http::FieldName::Range) ||
-      wants_upgrade()) {
+  if (!is_read) return go(kFetch);
+  if (head_.method == http::Method::Get) range_ = policy::parse_range(head_.fields);  // RFC 9110 section 14.2
+  const bool is_never = rule != nullptr && rule->never;
+  if (has_body || policy::has_origin_condition(head_.fields) || wants_upgrade() || is_never) {
     forward_ = Forward::Bypass;
-    reason_ = has_body                                          ? Reason::RequestBody
-              : http::has(head_.fields, http::FieldName::Range) ? Reason::RequestRange
-              : wants_upgrade()                                 ? Reason::RequestUpgrade
-                                                                : Reason::RequestCondition;
+    reason_ = has_body          ? Reason::RequestBody
+              : wants_upgrade() ? Reason::RequestUpgrade
+              : is_never        ? Reason::RuleNever
+                                : Reason::RequestCondition;
     return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
   }
   auto found = worker_.shared().store.lookup(key_, hash_, head_.fields, worker_.tick());
@@ -136,16 +140,23 @@ Next Transaction::lookup() {
   reason_ = verdict.reason;
   if (verdict.reuse != policy::Reuse::Validate) {
     result_ = verdict.reuse == policy::Reuse::Fresh ? Result::Hit : Result::Stale;
-    from_cache_ = true;
-    object_ = std::move(found.object);
-    reader_.emplace(object_, nullptr);
-    return go(kDeliver);
+    return use_stored(std::move(found.object));
+  }
+  if (head_.method == http::Method::Get &&
+      policy::may_serve_while_revalidating(asked_, stored.meta, worker_.loop().wall())) {
+    revalidate_in_background(found.object);
+    result_ = Result::Stale;
+    reason_ = Reason::StaleWhileRevalidate;
+    return use_stored(std::move(found.object));
   }
   const bool is_requests_wish = verdict.reason == Reason::RequestNoCache || verdict.reason == Reason::RequestMaxAge ||
                                 verdict.reason == Reason::RequestMinFresh;
   forward_ = is_requests_wish ? Forward::Request : Forward::Stale;
   if (asked_.only_if_cached) return refuse_to_fetch();
-  if (head_.method == http::Method::Head) return go(kFetch);
+  if (head_.method == http::Method::Head) {
+    head_of_ = std::move(found.object);
+    return go(kFetch);
+  }
   stale_ = std::move(found.object);
   return go(kValidate);
 }

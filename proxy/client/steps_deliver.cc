@@ -35,6 +35,7 @@ bool Transaction::is_bodiless(unsigned status) const {
 
 void Transaction::start_response() {
   const store::Head& head = *object_->head();
+  if (base_) return start_completed(head);
   const bool own_condition_sent = result_ == Result::Miss || result_ == Result::Pass;
   if (!own_condition_sent && policy::has_cache_condition(head_.fields)) {
     http::FieldList stored;
@@ -45,6 +46,7 @@ void Transaction::start_response() {
       return;
     }
   }
+  if (from_cache_ && (range_ || object_->parts() != nullptr) && start_selected()) return;
   write_head(head);
 }
 
@@ -53,6 +55,11 @@ void Transaction::write_head(const store::Head& head) {
   has_body_out_ = !is_bodiless(head.status);
   std::string& out = connection_.output().text();
   out += head.block;
+  if (head.content_range) {
+    out += "Content-Range: ";
+    policy::append_content_range(out, *head.content_range->range, *head.content_range->complete);
+    out += "\r\n";
+  }
   append_framing(out, head);
   append_age(out, head);
   append_common(out);
@@ -130,6 +137,8 @@ void Transaction::append_cache_status(std::string& out) const {
     const store::Head* head = object_ ? object_->head() : nullptr;
     if (head != nullptr && head->validated) {
       out += "; fwd-status=304";
+    } else if (base_) {
+      out += "; fwd-status=206; stored";
     } else if (head != nullptr && !collapsed_ && head->shareable && head->store_reason == policy::Reason::Stored) {
       out += "; stored";
     }
@@ -167,7 +176,10 @@ Next Transaction::deliver_body() {
       if (connection_.is_output_full()) return Next::Suspend;  // on_writable resumes
     }
     store::Piece piece;
-    switch (reader_->next(kPiece, piece)) {
+    const auto status =
+        assembly_ ? assembly_->next(reader_ ? &*reader_ : nullptr, kPiece, piece) : reader_->next(kPiece, piece);
+    if (assembly_ && assembly_->is_cut()) return give_up_body("http_response_incomplete");
+    switch (status) {
       case store::Reader::Status::Ready:
         body_sent_ += piece.bytes.size();
         if (chunked_) {
@@ -187,12 +199,16 @@ Next Transaction::deliver_body() {
         }
         return go(kFinish);
       case store::Reader::Status::Failed:
-        result_ = Result::Error;
-        error_ = object_->failure().type;
-        connection_.cut();
-        return go(kFinish);
+        return give_up_body(object_->failure().type);
     }
   }
+}
+
+Next Transaction::give_up_body(std::string_view error) {
+  result_ = Result::Error;
+  error_ = error;
+  connection_.cut();
+  return go(kFinish);
 }
 
 }  // namespace larder::client

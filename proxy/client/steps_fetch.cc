@@ -35,7 +35,8 @@ Next Transaction::fetch_for(const store::Ref<store::Object>& stale) {
 }
 
 bool Transaction::may_store() const {
-  return head_.method == http::Method::Get && forward_ != Forward::Bypass && !asked_.no_store;
+  const bool is_method = head_.method == http::Method::Get || head_.method == http::Method::Post;
+  return is_method && forward_ != Forward::Bypass && !asked_.no_store;
 }
 
 void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
@@ -45,10 +46,11 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
   auto mine = store::make_ref<store::Object>(keeps ? key_ : std::string(), keeps ? hash_ : 0);
   mine->set_budget(&store);
   object_ = mine;
-  if (keeps) {
+  if (keeps && head_.method == http::Method::Get) {
     // A condition of the client's own travels with the request when nothing is stored: its answer is for this client.
     const bool is_own_condition = !stale && policy::has_cache_condition(head_.fields);
-    if (alone_ || asked_.no_cache || is_own_condition || store.is_known_unshareable(hash_)) {
+    const bool is_for_one = is_own_condition || base_ || http::has(head_.fields, http::FieldName::Range);
+    if (alone_ || asked_.no_cache || is_for_one || store.is_known_unshareable(hash_)) {
       store.lead(mine);
     } else {
       object_ = store.join_or_lead(mine, head_.fields);
@@ -71,6 +73,9 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
   order.validate = stale;
   order.may_dial = dial_filter();
   order.may_store = keeps;
+  order.keep_range = range_ && !http::has(head_.fields, http::FieldName::IfRange);
+  order.head_of = head_of_;
+  if (base_) ask_for_gap(order);
   if (request_->has_body) {
     const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
     const auto length = chunked ? std::nullopt : std::optional(framing_.length);
@@ -84,6 +89,23 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
       if (!alive.expired()) on_switch(std::move(switched));
     };
   }
+  worker_.origin().start(std::move(order));
+}
+
+// RFC 5861 section 3. Whoever else asks meanwhile finds the flight and starts no other.
+void Transaction::revalidate_in_background(const store::Ref<store::Object>& stale) {
+  own();
+  store::Store& store = worker_.shared().store;
+  auto mine = store::make_ref<store::Object>(key_, hash_);
+  mine->set_budget(&store);
+  if (store.join_or_lead(mine, head_.fields) != mine) return;
+  origin::FetchOrder order;
+  order.request = request_;
+  order.object = mine;
+  order.validate = stale;
+  order.may_dial = dial_filter();
+  order.may_store = true;
+  order.in_background = true;
   worker_.origin().start(std::move(order));
 }
 
@@ -123,6 +145,11 @@ Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
     if (reason_ == Reason::NotStored && !head.shareable) reason_ = head.store_reason;
   }
   if (!head.validated && stale) stale_ = nullptr;
+  if (head.validated && object_->parts() != nullptr) {
+    auto renewed = object_;
+    stop_reading();
+    return use_stored(std::move(renewed));
+  }
   return go(kDeliver);
 }
 
@@ -133,10 +160,7 @@ bool Transaction::may_serve_on_error(const store::Ref<store::Object>& stale) con
 Next Transaction::serve_stale(const store::Ref<store::Object>& stale) {
   result_ = Result::Stale;
   reason_ = Reason::StaleIfError;
-  from_cache_ = true;
-  object_ = stale;
-  reader_.emplace(object_, nullptr);
-  return go(kDeliver);
+  return use_stored(stale);
 }
 
 Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {

@@ -20,6 +20,7 @@ const Step Transaction::kAdmit{"admit", &Transaction::admit};
 const Step Transaction::kLookup{"lookup", &Transaction::lookup};
 const Step Transaction::kFetch{"fetch", &Transaction::fetch};
 const Step Transaction::kValidate{"validate", &Transaction::validate};
+const Step Transaction::kComplete{"complete", &Transaction::complete};
 const Step Transaction::kDeliver{"deliver", &Transaction::deliver};
 const Step Transaction::kFinish{"finish", &Transaction::finish};
 const Step Transaction::kTunnel{"tunnel", &Transaction::tunnel};

@@ -4,6 +4,7 @@
 //   lookup    what the store has, and whether it may be used
 //   fetch     nothing usable: start or join a Fetch and wait for its head
 //   validate  something stale: the same with its validators
+//   complete  a part of it is stored: fetch what is missing
 //   deliver   head and body to the client
 //   finish    count, log, and tell the connection
 //
@@ -22,7 +23,9 @@
 #include "cache/http/message.h"
 #include "cache/http/uri.h"
 #include "cache/policy/outcome.h"
+#include "cache/policy/range.h"
 #include "cache/store/object.h"
+#include "proxy/client/assembly.h"
 #include "proxy/net/dialer.h"
 #include "proxy/origin/origin.h"
 #include "proxy/origin/request.h"
@@ -71,7 +74,7 @@ class Transaction {
   // The response is under way and its end is the connection's: closed in order, it would look whole.
   [[nodiscard]] bool ends_by_close() const { return close_delimited_ && !finished_; }
 
-  static const Step kAdmit, kLookup, kFetch, kValidate, kDeliver, kFinish, kTunnel;
+  static const Step kAdmit, kLookup, kFetch, kValidate, kComplete, kDeliver, kFinish, kTunnel;
 
  private:
   Next run();
@@ -80,11 +83,12 @@ class Transaction {
     return Next::More;
   }
 
-  // steps (steps.cc, steps_fetch.cc, steps_deliver.cc)
+  // steps (steps.cc, steps_fetch.cc, steps_range.cc, steps_deliver.cc)
   Next admit();
   Next lookup();
   Next fetch();
   Next validate();
+  Next complete();
   Next deliver();
   Next finish();
   Next tunnel();
@@ -100,10 +104,32 @@ class Transaction {
 
   // lookup
   Next refuse_to_fetch();
+  Next use_stored(store::Ref<store::Object> object);  // result_ says how it may be used
+
+  // ranges and parts
+  // Which bytes of a stored representation answer this request; Ignore: all.
+  [[nodiscard]] policy::RangeVerdict select(const store::Object& object) const;
+  Next use_parts();
+  Next fetch_anew();  // the stored part is of no use
+  void ask_for_gap(origin::FetchOrder& order) const;
+  Next on_gap_head();
+  [[nodiscard]] bool is_the_gap(const store::Head& head) const;
+  bool start_selected();  // false: the answer is the whole stored body, as always
+  void start_completed(const store::Head& head);
+  void assemble_multipart(const std::vector<policy::ByteRange>& ranges, http::FieldList& fields);
+  struct Assembled {
+    unsigned status = 206;
+    const store::Head* head = nullptr;  // for Age
+    http::FieldSpan fields;
+    std::optional<policy::ByteRange> range;  // of a single part
+    std::uint64_t complete = 0;
+  };
+  void write_assembled(const Assembled& answer);
 
   // fetch, validate
   Next fetch_for(const store::Ref<store::Object>& stale);
   void start_fetch(const store::Ref<store::Object>& stale);
+  void revalidate_in_background(const store::Ref<store::Object>& stale);
   Next on_head_known(const store::Ref<store::Object>& stale);
   Next on_fetch_failed(const store::Ref<store::Object>& stale);
   [[nodiscard]] bool may_serve_on_error(const store::Ref<store::Object>& stale) const;
@@ -125,6 +151,7 @@ class Transaction {
   void append_framing(std::string& out, const store::Head& head);
   Next deliver_body();
   Next yield_turn();
+  Next give_up_body(std::string_view error);  // `error`: static text
   [[nodiscard]] bool is_bodiless(unsigned status) const;
 
   // answers of Larder's own
@@ -158,9 +185,18 @@ class Transaction {
   std::string key_;
   std::uint64_t hash_ = 0;
 
-  store::Ref<store::Object> stale_;   // stored, to be validated
+  std::optional<policy::RangeSet> range_;  // asked for, in a way that is understood
+
+  store::Ref<store::Object> stale_;    // stored, to be validated
+  store::Ref<store::Object> head_of_;  // stored, to be updated by what HEAD says
+  store::Ref<store::Object> base_;     // stored in part, to be completed
+  policy::ByteRange gap_;              // what of it is being fetched
+  policy::ByteRange wanted_;           // what of it the client gets
+  bool is_part_wanted_ = false;        // because it asked for a range
+  std::string multipart_type_;
   store::Ref<store::Object> object_;  // being read
   std::optional<store::Reader> reader_;
+  std::unique_ptr<Assembly> assembly_;  // the answer's content when it is not simply all that reader_ reads
   std::shared_ptr<origin::LoopWaker> waker_;
   std::unique_ptr<net::Dial> dial_;
   std::shared_ptr<char> alive_;  // expires with this: for callbacks that may come later

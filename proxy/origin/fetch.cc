@@ -1,11 +1,7 @@
 #include "proxy/origin/fetch.h"
 
 #include "cache/http/text.h"
-#include "cache/policy/invalidation.h"
-#include "cache/policy/reuse.h"
-#include "cache/policy/storable.h"
 #include "cache/policy/validation.h"
-#include "cache/policy/vary.h"
 #include "proxy/wire/serialise.h"
 
 namespace larder::origin {
@@ -44,29 +40,6 @@ DialAnswer answer_of(net::DialFailure failure) {
   return {502, "proxy_internal_error"};
 }
 
-// RFC 4559 section 6: these schemes authenticate the connection itself.
-bool names_connection_login(http::FieldSpan fields, std::string_view name) {
-  for (const http::Field& field : fields) {
-    if (!http::equals_ignoring_case(field.name, name)) continue;
-    const auto scheme = field.value.substr(0, field.value.find(' '));
-    if (http::equals_ignoring_case(scheme, "NTLM") || http::equals_ignoring_case(scheme, "Negotiate")) return true;
-  }
-  return false;
-}
-
-// Whether a verdict will be the same for the next request: not about this request, and no passing trouble.
-bool is_lasting(policy::Reason reason, unsigned status) {
-  switch (reason) {
-    case policy::Reason::RequestNoStore:
-    case policy::Reason::RequestBody:
-    case policy::Reason::Authorization:
-    case policy::Reason::NotModifiedForClient:
-      return false;
-    default:
-      return status < 500;
-  }
-}
-
 }  // namespace
 
 wire::Limits wire_limits(const conf::Config& config) {
@@ -92,6 +65,9 @@ Fetch::Fetch(Origin& origin, FetchOrder order)
   object().set_writer(waker_);
   const auto& uri = order_.request->uri;
   http::append_lower(pool_key_, uri.authority.host);
+  if (!rules_->urls.is_empty()) {
+    rule_ = rules_->urls.match(pool_key_, uri.path_and_query.substr(0, uri.path_and_query.find('?')));
+  }
   pool_key_.push_back(':');
   http::append_number(pool_key_, uri.port());
 }
@@ -179,7 +155,7 @@ void Fetch::again(bool fresh) {
 void Fetch::compose_request() {
   const Request& request = *order_.request;
   const bool validating = order_.validate && !unconditional_;
-  wire::append_request(output_, request.head, request.uri, origin_.house_.via, static_cast<bool>(order_.validate));
+  wire::append_request(output_, request.head, request.uri, origin_.house_.via, order_.validate || order_.range);
   if (order_.body) {
     if (const auto length = order_.body->length()) {
       output_ += "Content-Length: ";
@@ -194,6 +170,7 @@ void Fetch::compose_request() {
   } else if (http::has(request.head.fields, http::FieldName::ContentLength)) {
     output_ += "Content-Length: 0\r\n";
   }
+  append_range();
   if (validating) {
     http::FieldList stored;
     order_.validate->head()->parse_fields(stored);
@@ -210,6 +187,20 @@ void Fetch::compose_request() {
     output_ += "Connection: TE\r\nTE: trailers\r\n";
   }
   output_ += "\r\n";
+}
+
+void Fetch::append_range() {
+  if (order_.range) {
+    output_ += "Range: bytes=";
+    http::append_number(output_, order_.range->first);
+    output_.push_back('-');
+    if (!order_.to_end) http::append_number(output_, order_.range->last);
+    output_ += "\r\n";
+    if (!order_.if_range.empty()) wire::append_field(output_, "If-Range", order_.if_range);
+  } else if (order_.validate && order_.keep_range) {
+    const auto& fields = order_.request->head.fields;
+    wire::append_field(output_, "Range", http::value_of(fields, http::FieldName::Range).value_or(""));
+  }
 }
 
 bool Fetch::fill_output() {
@@ -366,147 +357,6 @@ void Fetch::on_switching(const http::ResponseHead& head, std::size_t head_bytes)
   object().fail({502, "http_upgrade_failed", "switched to another protocol", true});
   over();
   on_switch(std::move(switched));
-}
-
-store::Ref<store::Head> Fetch::make_head(const http::ResponseHead& head, http::FieldSpan fields) const {
-  auto made = store::make_ref<store::Head>();
-  made->status = head.status;
-  made->minor = head.minor;
-  made->block.reserve(512);
-  wire::append_status_line(made->block, head.status, head.reason);
-  wire::append_end_to_end(made->block, fields);
-  const auto now = origin_.house_.loop.wall();
-  if (!http::has(fields, http::FieldName::Date)) {  // RFC 9110 section 6.6.1: a recipient with a clock adds it
-    made->block += "Date: ";
-    http::append_date(made->block, now);
-    made->block += "\r\n";
-  }
-  made->origin = peer_.to_string();
-  made->restricted = peer_.is_loopback() || peer_.is_link_local() || peer_.is_unspecified();
-  return made;
-}
-
-void Fetch::judge(store::Head& head, const http::ResponseHead& response) const {
-  const auto said = http::parse_response_directives(response.fields);
-  head.meta = policy::describe(response, said, request_time_, origin_.house_.loop.wall(), *rules_);
-  if (!order_.may_store) return;
-  const Request& request = *order_.request;
-  const auto verdict =
-      policy::storable(request.head, request.asked, request.has_body, response, said, head.meta, *rules_);
-  head.store_reason = verdict.reason;
-  // What is only too large to keep may still be streamed to all who wait for it now.
-  head.shareable = verdict.store || verdict.reason == policy::Reason::TooLarge;
-  if (!head.shareable) return;
-  if (auto vary = policy::capture_vary(response.fields, request.head.fields)) {
-    head.vary = std::move(*vary);
-  } else {
-    head.shareable = false;
-    head.store_reason = policy::Reason::VaryStar;
-  }
-}
-
-void Fetch::after_head(const http::ResponseHead& head, const store::Head& stored) {
-  store::Store& store = origin_.house_.store;
-  const Request& request = *order_.request;
-  if (order_.may_store) {
-    // What the next request could not use either, stored or on its way, is not worth waiting for.
-    const bool is_followable =
-        stored.shareable && policy::reuse({}, stored.meta, origin_.house_.loop.wall()).reuse != policy::Reuse::Validate;
-    if (stored.shareable || is_lasting(stored.store_reason, head.status)) {
-      store.remember_unshareable(object().hash(), !is_followable);
-    }
-    if (!stored.shareable) store.leave(object());
-    // A new answer that may not be kept makes the old one wrong; an error of the origin does not.
-    if (order_.validate && !stored.shareable && head.status < 500) store.remove(*order_.validate);
-  }
-  if (policy::invalidates(request.head.method, head.status)) {
-    for (const auto& uri : policy::invalidated(request.uri, head.fields)) store.invalidate(uri, store.hash(uri));
-  }
-}
-
-void Fetch::on_not_modified(const http::ResponseHead& head) {
-  const store::Head& older = *order_.validate->head();
-  http::FieldList stored;
-  older.parse_fields(stored);
-  if (!policy::may_freshen(stored, head.fields)) {
-    unconditional_ = true;
-    again(false);
-    return;
-  }
-  http::ResponseHead renewed;
-  renewed.status = older.status;
-  renewed.minor = head.minor;
-  renewed.reason = http::reason_phrase(older.status);
-  policy::merge(stored, head.fields, renewed.fields);
-  auto made = make_head(renewed, renewed.fields);
-  judge(*made, renewed);
-  made->length = older.length;
-  made->restricted = made->restricted || older.restricted;
-  made->validated = true;
-  keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && input_.empty();
-  body_ended_ = true;
-  after_head(renewed, *made);
-  const bool keep = made->shareable && made->store_reason == policy::Reason::Stored;
-  object().complete_with(made, *order_.validate);
-  if (keep) {
-    origin_.house_.store.commit(order_.object,
-                                static_cast<store::Tick>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                             origin_.house_.loop.now().time_since_epoch())
-                                                             .count()));
-  }
-  finish();
-}
-
-void Fetch::on_head(const http::ResponseHead& head, std::size_t head_bytes) {
-  const auto framing = wire::response_framing(order_.request->head.method, head);
-  if (!framing) {
-    fail(502, "http_protocol_error", "the origin's response is malformed: " + std::string(framing.error().why));
-    return;
-  }
-  is_bound_to_user_ = names_connection_login(order_.request->head.fields, "Authorization") ||
-                      names_connection_login(head.fields, "WWW-Authenticate");
-  framing_ = *framing;
-  left_ = framing_.length;
-  keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && framing_.kind != wire::Framing::Kind::UntilClose;
-  if (head.status == 304 && order_.validate && !unconditional_) {
-    // The views in `head` stay valid: consuming moves nothing.
-    input_.consume(head_bytes);
-    on_not_modified(head);
-    return;
-  }
-  auto made = make_head(head, head.fields);
-  judge(*made, head);
-  if (framing_.kind == wire::Framing::Kind::Length) {
-    made->length = framing_.length;
-  } else if (framing_.kind == wire::Framing::Kind::None) {
-    const auto declared = http::value_of(head.fields, http::FieldName::ContentLength);
-    if (declared) made->length = http::parse_digits(*declared);
-  }
-  if (framing_.kind == wire::Framing::Kind::UntilClose && made->store_reason == policy::Reason::Stored) {
-    made->store_reason = policy::Reason::Incomplete;  // its end cannot be told from a cut: shared now, kept never
-  }
-  after_head(head, *made);
-  input_.consume(head_bytes);
-  publish(made);
-}
-
-void Fetch::publish(const store::Ref<store::Head>& head) {
-  store::Object::Plan plan;
-  const std::uint64_t largest = std::min(rules_->max_object, origin_.house_.store.largest());
-  plan.keep = head->shareable && head->store_reason == policy::Reason::Stored && head->length.value_or(0) <= largest;
-  if (head->store_reason == policy::Reason::Stored && !plan.keep) head->store_reason = policy::Reason::TooLarge;
-  plan.window = config().limits.stream_window;
-  plan.lead = config().limits.stream_window * 4;
-  plan.most = largest;
-  if (head->shareable && !plan.keep) {
-    origin_.house_.counters.storable_skipped.add();
-    if (order_.may_store) origin_.house_.store.remember_unshareable(object().hash(), true);
-  }
-  phase_ = Phase::Body;
-  object().publish_head(head, plan);
-  body_ended_ =
-      framing_.kind == wire::Framing::Kind::None || (framing_.kind == wire::Framing::Kind::Length && left_ == 0);
-  watch(config().timeouts.body_idle);
 }
 
 }  // namespace larder::origin

@@ -42,6 +42,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
 
   // the request
   void compose_request();
+  void append_range();
   void send_request();
   bool fill_output();  // from the request body; false when there is nothing to send now
   void on_request_broken();
@@ -56,7 +57,12 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   void on_not_modified(const http::ResponseHead& head);
   void on_switching(const http::ResponseHead& head, std::size_t head_bytes);
   store::Ref<store::Head> make_head(const http::ResponseHead& head, http::FieldSpan fields) const;
+  http::ResponseDirectives read_meta(store::Head& head, const http::ResponseHead& response) const;
   void judge(store::Head& head, const http::ResponseHead& response) const;
+  void judge_storing(store::Head& head, const http::ResponseHead& response, const http::ResponseDirectives& said,
+                     const http::RequestHead& request) const;
+  void invalidate(const std::string& uri);
+  void update_by_head(const http::ResponseHead& head);
   void after_head(const http::ResponseHead& head, const store::Head& stored);
   void publish(const store::Ref<store::Head>& head);
   void read_body();
@@ -67,6 +73,12 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   void store_bytes(std::string_view bytes);
   void on_eof();
   void on_object_wake();
+
+  // a 206 (fetch_partial.cc)
+  void commit_part();
+  // What is to be stored now that `part` has come, `base` being what is stored; null when it adds nothing.
+  store::Ref<store::Object> combine(const store::Part& part, const store::Object* base) const;
+  [[nodiscard]] store::Tick tick() const;
 
   // ends
   void finish();
@@ -84,6 +96,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   FetchOrder order_;
   std::shared_ptr<const conf::Config> config_;
   std::shared_ptr<const policy::Rules> rules_;
+  const policy::UrlRule* rule_ = nullptr;  // of rules_, for this URL; null: none
   std::shared_ptr<LoopWaker> waker_;
   net::Timer timer_;
   Phase phase_ = Phase::Connecting;

@@ -157,10 +157,10 @@ void Fetch::finish() {
   if (phase_ == Phase::Body) {
     const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
     object().complete(chunked ? wire::serialise_trailers(decoder_.trailers()) : std::string());
-    if (object().is_kept()) {
-      const auto now =
-          std::chrono::duration_cast<std::chrono::milliseconds>(origin_.house_.loop.now().time_since_epoch());
-      origin_.house_.store.commit(order_.object, static_cast<store::Tick>(now.count()));
+    if (object().is_kept() && object().head()->content_range) {
+      commit_part();
+    } else if (object().is_kept()) {
+      origin_.house_.store.commit(order_.object, tick());
     }
   }
   const bool whole = request_sent_ && output_sent_ == output_.size() && !request_broken_;
@@ -169,6 +169,11 @@ void Fetch::finish() {
     origin_.house_.pool.park(pool_key_, std::move(parked), origin_.house_.loop.now());
   }
   over();
+}
+
+store::Tick Fetch::tick() const {
+  return static_cast<store::Tick>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(origin_.house_.loop.now().time_since_epoch()).count());
 }
 
 void Fetch::fail(std::uint16_t status, std::string_view type, std::string detail) {

@@ -9,7 +9,26 @@ policy::Rules rules_of(const conf::Config& config) {
   rules.max_object = config.cache.max_object;
   rules.heuristic_percent = config.cache.heuristic_percent;
   rules.heuristic_max = std::chrono::duration_cast<http::Seconds>(config.cache.heuristic_max);
+  const auto seconds = [](conf::Millis time) { return std::chrono::duration_cast<http::Seconds>(time); };
   rules.targeted_fields = config.cache.targeted_fields;
+  rules.stale_while_revalidate = seconds(config.cache.stale_while_revalidate);
+  rules.stale_if_error = seconds(config.cache.stale_if_error);
+  rules.not_found_lifetime = seconds(config.cache.negative.not_found);
+  rules.server_error_lifetime = seconds(config.cache.negative.server_error);
+  std::vector<policy::UrlRule> urls;
+  for (const conf::UrlRule& said : config.cache.rules) {
+    policy::UrlRule rule;
+    rule.host = said.host;
+    rule.path = said.path;
+    if (said.fresh) rule.fresh = seconds(*said.fresh);
+    if (said.keep_stale) rule.keep_stale = seconds(*said.keep_stale);
+    rule.force = said.force;
+    rule.never = said.never;
+    rule.ignore_query = said.ignore_query;
+    rule.why = said.why;
+    urls.push_back(std::move(rule));
+  }
+  rules.urls = policy::UrlRules(std::move(urls));
   return rules;
 }
 

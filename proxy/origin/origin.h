@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "cache/policy/range.h"
 #include "cache/policy/rules.h"
 #include "cache/store/store.h"
 #include "conf/config.h"
@@ -33,7 +34,16 @@ struct FetchOrder {
   std::shared_ptr<const Request> request;
   store::Ref<store::Object> object;
   store::Ref<store::Object> validate;  // the stored response whose validators are sent; null for none
-  std::shared_ptr<RequestBody> body;   // null for none
+  // Bytes to ask for in place of what the request asks, and the strong validator of the part that they shall complete
+  // (If-Range; "" for none). The request's own Range and conditions stay behind.
+  std::optional<policy::ByteRange> range;
+  bool to_end = false;  // `range` reaches the end of the representation
+  std::string if_range;
+  // HEAD: the stored response to GET that its answer may update (RFC 9111 section 4.3.5); null for none.
+  store::Ref<store::Object> head_of;
+  bool in_background = false;         // nobody reads: only worth while what comes may be kept
+  bool keep_range = false;            // with `validate`: the request's Range goes along
+  std::shared_ptr<RequestBody> body;  // null for none
   net::DialFilter may_dial;
   bool may_store = false;                   // the object is a flight: its response may be kept and shared
   std::function<void(Switched)> on_switch;  // set: the client asked for an upgrade; called at most once, from the loop
@@ -59,6 +69,7 @@ class Origin {
   void configure(std::shared_ptr<const conf::Config> config);
   // Never calls back inside this call; the outcome is seen on the object.
   void start(FetchOrder order);
+  [[nodiscard]] const std::shared_ptr<const policy::Rules>& rules() const { return rules_; }
   [[nodiscard]] bool is_idle() const { return fetches_.empty(); }
   // Called when the last fetch has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }

@@ -126,11 +126,23 @@ class Freshness(ProxyCase):
                 self.assert_hit(self.fetch(origin.url("/")), "s", status)
 
     def test_errors_are_not_kept_without_being_told(self):
-        for status in (302, 400, 413, 414, 431, 500, 502, 503):
+        for status in (302, 400, 413, 431, 500, 502, 503):
             with self.subTest(status):
                 origin = self.scripted(page({"Last-Modified": http_date(-9e6)}, b"1", status), page({}, b"2", status))
                 self.fetch(origin.url("/"))
                 self.assertEqual(self.fetch(origin.url("/")).body, b"2")
+
+    def test_errors_that_a_request_may_have_provoked_are_not_kept_on_a_guess(self):
+        """RFC 9110 section 15.1 lets 414 and 501 be kept; an odd request must not fix them on a URL for everybody."""
+        for status in (414, 501):
+            for odd in ({"X-HTTP-Method-Override": "DELETE"}, {"Cookie": "x" * 5000}):
+                with self.subTest((status, odd)):
+                    origin = self.scripted(page({"Last-Modified": http_date(-9e6)}, b"1", status), page("max-age=60", b"fine"))
+                    self.fetch(origin.url("/"), odd)
+                    self.assert_ok(self.fetch(origin.url("/")), "fine")
+            origin = self.scripted(page({"Last-Modified": http_date(-9e6)}, b"1", status))
+            self.fetch(origin.url("/"))
+            self.assert_hit(self.fetch(origin.url("/")), "1", status)
 
     def test_chunked_and_trailers_stored(self):
         self.stored("max-age=600", b"c" * 100000, chunked=True, trailers=[("X-T", "1")])

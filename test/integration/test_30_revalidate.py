@@ -79,16 +79,18 @@ class Towards(ProxyCase):
         self.assert_forwarded(response, "request", "body", fwd_status=304)
         self.assertEqual(origin.requests[1]["If-None-Match"], '"1"')
 
-    def test_304_may_not_change_the_body_fields(self):
+    def test_304_may_not_change_what_describes_the_bytes(self):
+        """RFC 9111 section 3.2: all else it updates, Content-Type too."""
         origin = self.scripted(ok("body", STALE, {"ETag": '"1"', "Content-Type": "text/plain"}),
                                unchanged({"ETag": '"1"', "Content-Length": "999", "Content-Type": "text/html",
-                                          "Content-Encoding": "gzip", "Connection": "X-Hop", "X-Hop": "1", "Cache-Control": "max-age=600"}))
+                                          "Content-Encoding": "gzip", "Content-Range": "bytes 0-1/2", "Connection": "X-Hop", "X-Hop": "1", "Cache-Control": "max-age=600"}))
         self.fetch(origin.url("/r"))
         for _ in range(2):
             response = self.fetch(origin.url("/r"))
             self.assert_ok(response, "body")
-            self.assertEqual(response["Content-Type"], "text/plain")
+            self.assertEqual(response["Content-Type"], "text/html")
             self.assertNotIn("Content-Encoding", response.fields)
+            self.assertNotIn("Content-Range", response.fields)
             self.assertNotIn("X-Hop", response.fields)
 
     def test_304_for_another_etag_is_not_taken(self):
@@ -118,12 +120,23 @@ class Towards(ProxyCase):
         self.assert_ok(response, "body")
         self.assertEqual(self.proxy.wait_log(lambda l: l["url"] == origin.url("/r") and l["result"] == "stale")["status"], 200)
 
-    def test_a_500_on_revalidation_is_passed_and_keeps_the_stored(self):
-        origin = self.scripted(ok("body", STALE, ETag='"1"'), response_bytes(500, (), b"broken"),
-                               unchanged({"ETag": '"1"', "Cache-Control": "max-age=600"}))
+    def test_a_500_on_revalidation_keeps_the_stored(self):
+        origin = self.scripted(ok("body", {"Cache-Control": "max-age=0, stale-if-error=0"}, ETag='"1"'),
+                               response_bytes(500, (), b"broken"), unchanged({"ETag": '"1"', "Cache-Control": "max-age=600"}))
         self.fetch(origin.url("/r"))
+        time.sleep(1.1)  # stale-if-error=0 ends with the first second
         self.assertEqual(self.fetch(origin.url("/r")).status, 500)
         self.assert_ok(self.fetch(origin.url("/r")), "body")
+
+    def test_an_outage_is_hidden_for_a_day_unless_forbidden(self):
+        for said, status in (("max-age=0", 200), ("max-age=0, must-revalidate", 503), ("max-age=0, proxy-revalidate", 503),
+                             ("no-cache", 503), ("s-maxage=0", 503)):
+            with self.subTest(said):
+                origin = self.scripted(ok("body", {"Cache-Control": said}, ETag='"1"'), response_bytes(503, (), b"broken"))
+                self.fetch(origin.url("/r"))
+                self.assertEqual(self.fetch(origin.url("/r")).status, status)
+                origin.close()
+                self.assertEqual(self.fetch(origin.url("/r")).status, 502 if status == 503 else 200)
 
     def test_a_client_condition_does_not_reach_the_origin_for_a_stale_entry(self):
         """The stored validator and the client's meet: the client gets its 304 or the body, by its own condition."""

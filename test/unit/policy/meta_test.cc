@@ -225,3 +225,37 @@ TEST_CASE("RFC 9110 15.1: heuristically cacheable statuses") {
   }
   CHECK(found == "200 203 204 206 300 301 308 404 405 410 414 501 ");
 }
+
+TEST_CASE("RFC 5861: the operator's defaults count only where the response is silent") {
+  Rules rules;
+  rules.stale_while_revalidate = Seconds(10);
+  rules.stale_if_error = Seconds(20);
+  const Meta silent = described("Cache-Control: max-age=1", 200, kNow, kNow, rules);
+  CHECK(silent.stale_while_revalidate == Seconds(10));
+  CHECK(silent.stale_if_error == Seconds(20));
+  const Meta said =
+      described("Cache-Control: max-age=1, stale-while-revalidate=0, stale-if-error=5", 200, kNow, kNow, rules);
+  CHECK(said.stale_while_revalidate == Seconds(0));
+  CHECK(said.stale_if_error == Seconds(5));
+  CHECK_FALSE(described("Cache-Control: max-age=1").stale_if_error.has_value());
+}
+
+TEST_CASE("the operator's lifetime of errors stands behind what they say, and before a guess") {
+  Rules rules;
+  rules.not_found_lifetime = Seconds(30);
+  rules.server_error_lifetime = Seconds(5);
+  using S = LifetimeSource;
+  const LifetimeRow rows[] = {
+      {"Server: x", 404, 30, S::Configured}, {"Server: x", 410, 30, S::Configured},
+      {"Server: x", 503, 5, S::Configured},  {"Server: x", 200, 0, S::None},
+      {"Server: x", 501, 0, S::None},        {"Cache-Control: max-age=7", 404, 7, S::MaxAge},
+      {"Expires: 0", 404, 0, S::Expires},    {"Last-Modified: Wed, 01 Jul 2026 00:00:00 GMT", 404, 30, S::Configured},
+  };
+  for (const LifetimeRow& row : rows) {
+    CAPTURE(row.text);
+    CAPTURE(row.status);
+    const Meta meta = described(row.text, row.status, kNow, kNow, rules);
+    CHECK(meta.freshness_lifetime == Seconds(row.lifetime));
+    CHECK(meta.source == row.source);
+  }
+}

@@ -19,11 +19,12 @@ const Time kNow = std::chrono::sys_days(std::chrono::year(2026) / 8 / 1);
 enum class Body : bool { None, Some };
 
 Reason judged(Method method, const char* request_text, Body body, unsigned status, const char* response_text,
-              const Rules& rules = {}) {
+              const Rules& rules = {}, const char* target = "") {
   const HeadText request_fields(request_text);
   const HeadText response_fields(response_text);
   http::RequestHead request;
   request.method = method;
+  request.target = target;
   request.fields = request_fields.list();
   http::ResponseHead response;
   response.status = static_cast<std::uint16_t>(status);
@@ -124,12 +125,21 @@ TEST_CASE("RFC 9111 3: statuses with an explicit lifetime") {
 }
 
 TEST_CASE("RFC 9111 4.2.2: statuses without an explicit lifetime") {
-  for (const unsigned status : {200U, 203U, 204U, 300U, 301U, 308U, 404U, 405U, 410U}) {
+  for (const unsigned status : {200U, 203U, 204U, 300U, 301U, 308U, 404U, 405U, 410U, 414U, 501U}) {
     check({kPlain, status, kModified, Reason::Stored});
   }
-  for (const unsigned status :
-       {201U, 202U, 299U, 302U, 303U, 307U, 400U, 403U, 413U, 414U, 500U, 501U, 502U, 503U, 504U, 599U}) {
+  for (const unsigned status : {201U, 202U, 299U, 302U, 303U, 307U, 400U, 403U, 413U, 500U, 502U, 503U, 504U, 599U}) {
     check({kPlain, status, kModified, Reason::NoFreshness});
+  }
+  // Not where the request may have provoked them.
+  const std::string large = "Cookie: " + std::string(4096, 'x');
+  for (const unsigned status : {414U, 501U}) {
+    for (const char* odd : {"X-HTTP-Method-Override: DELETE", "x-http-method: PUT", "X-Method-Override: X",
+                            "Expect: 100-continue", large.c_str()}) {
+      check({odd, status, kModified, Reason::NoFreshness});
+      check({odd, 404, kModified, Reason::Stored});
+      check({odd, status, kFresh, Reason::Stored});
+    }
   }
   const std::string with_public = std::string(kModified) + "\nCache-Control: public";
   for (const unsigned status : {200U, 302U, 403U, 414U, 501U, 599U}) {
@@ -170,6 +180,52 @@ TEST_CASE("RFC 9111 3: worth storing, or not") {
       {kPlain, 200, "Cache-Control: max-age=60\nPragma: no-cache", Reason::Stored},  // 5.4: Pragma is for requests
   };
   for (const Row& row : rows) check(row);
+}
+
+TEST_CASE("RFC 9110 9.3.3: the response to a POST") {
+  struct PostRow {
+    const char* target;
+    unsigned status;
+    const char* response;
+    Reason expected;
+  };
+  const char* here = "http://a/form";
+  const PostRow rows[] = {
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: http://a/form", Reason::Stored},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: HTTP://A:80/form", Reason::Stored},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: /form", Reason::Stored},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: form", Reason::Stored},
+      {here, 200, "Expires: Sun, 02 Aug 2026 00:00:00 GMT\nContent-Location: /form", Reason::Stored},
+      {here, 200, "Cache-Control: max-age=60", Reason::MethodNotStorable},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: /other", Reason::MethodNotStorable},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: http://b/form", Reason::MethodNotStorable},
+      {here, 200, "Cache-Control: max-age=60\nContent-Location: /form\nContent-Location: /form",
+       Reason::MethodNotStorable},
+      {here, 200, "Last-Modified: Wed, 01 Jul 2026 00:00:00 GMT\nContent-Location: /form", Reason::MethodNotStorable},
+      {here, 201, "Cache-Control: max-age=60\nContent-Location: /form", Reason::MethodNotStorable},
+      {here, 200, "Cache-Control: max-age=60, private\nContent-Location: /form", Reason::Private},
+      {"/form", 200, "Cache-Control: max-age=60\nContent-Location: /form", Reason::MethodNotStorable},
+  };
+  for (const PostRow& row : rows) {
+    CAPTURE(row.target);
+    CAPTURE(row.response);
+    CHECK(to_string(judged(Method::Post, kPlain, Body::Some, row.status, row.response, {}, row.target)) ==
+          to_string(row.expected));
+  }
+}
+
+TEST_CASE("errors that the operator keeps for a while") {
+  Rules rules;
+  rules.not_found_lifetime = http::Seconds(30);
+  rules.server_error_lifetime = http::Seconds(5);
+  for (const unsigned status : {404U, 410U, 500U, 502U, 503U, 504U}) {
+    CHECK(judged(Method::Get, kPlain, Body::None, status, "Server: x", rules) == Reason::Stored);
+    CHECK(judged(Method::Get, kPlain, Body::None, status, "Cache-Control: no-store", rules) == Reason::NoStore);
+    CHECK(judged(Method::Get, kPlain, Body::None, status, "Cache-Control: max-age=0", rules) == Reason::NoFreshness);
+  }
+  for (const unsigned status : {400U, 403U, 413U, 501U, 505U}) {
+    CHECK(judged(Method::Get, kPlain, Body::None, status, "Server: x", rules) == Reason::NoFreshness);
+  }
 }
 
 TEST_CASE("a body larger than the operator allows") {

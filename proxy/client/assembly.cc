@@ -1,0 +1,56 @@
+#include "proxy/client/assembly.h"
+
+#include <algorithm>
+
+namespace larder::client {
+
+using Status = store::Reader::Status;
+
+void Assembly::add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size) {
+  segments_.push_back({store::Stretch(body, from, size), 0});
+  size_ += size;
+}
+
+void Assembly::add_text(std::string_view text) {
+  auto body = store::make_ref<store::Body>();
+  body->chunks.push_back(store::Chunk::make(text.size()));
+  std::copy(text.begin(), text.end(), body->chunks.front()->data());
+  body->size = text.size();
+  add_stretch(body, 0, text.size());
+}
+
+void Assembly::add_stored(const store::Object& object, const policy::ByteRange& range) {
+  if (object.parts() == nullptr) {
+    add_stretch(object.body(), range.first, range.size());
+    return;
+  }
+  for (const store::Part& part : object.parts()->list) {
+    const auto there = part.range();
+    const std::uint64_t first = std::max(there.first, range.first);
+    const std::uint64_t last = std::min(there.last, range.last);
+    if (first <= last) add_stretch(part.body, first - part.first, last - first + 1);
+  }
+}
+
+void Assembly::add_fetched(std::uint64_t size) {
+  segments_.push_back({std::nullopt, size});
+  size_ += size;
+}
+
+Status Assembly::next(store::Reader* reader, std::size_t most, store::Piece& piece) {
+  while (!segments_.empty()) {
+    Segment& segment = segments_.front();
+    if (segment.stored) {
+      if (segment.stored->next(most, piece)) return Status::Ready;
+    } else if (segment.left > 0) {
+      const auto status = reader->next(static_cast<std::size_t>(std::min<std::uint64_t>(most, segment.left)), piece);
+      if (status == Status::Ready) segment.left -= piece.bytes.size();
+      cut_ = status == Status::End;
+      return status;
+    }
+    segments_.pop_front();
+  }
+  return Status::End;
+}
+
+}  // namespace larder::client

@@ -1,0 +1,236 @@
+// The steps of a Transaction about ranges and parts: which stored bytes answer a request, and what has to be fetched to
+// make a stored part do (RFC 9110 section 14, RFC 9111 sections 3.3 and 3.4).
+#include <random>
+
+#include "cache/http/text.h"
+#include "cache/policy/validation.h"
+#include "proxy/client/connection.h"
+#include "proxy/client/transaction.h"
+#include "proxy/client/worker.h"
+#include "proxy/wire/serialise.h"
+
+namespace larder::client {
+namespace {
+
+using policy::Forward;
+using policy::Reason;
+using policy::Result;
+using policy::Selection;
+
+std::uint64_t length_of(const store::Object& object) {
+  return object.parts() != nullptr ? object.parts()->complete : object.size();
+}
+
+bool is_all_there(const store::Object& object, const policy::ByteRange& range) {
+  return object.parts() == nullptr || policy::missing(range, object.parts()->ranges()).empty();
+}
+
+// What separates the parts of one answer: not to be met in any content.
+std::string make_boundary() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  std::string boundary = "larder-";
+  for (int word = 0; word < 2; ++word) {
+    std::uint64_t bits = random();
+    for (int i = 0; i < 16; ++i, bits >>= 4) boundary.push_back(kDigits[bits & 15]);
+  }
+  return boundary;
+}
+
+}  // namespace
+
+policy::RangeVerdict Transaction::select(const store::Object& object) const {
+  if (!range_) return {};
+  const store::Head& head = *object.head();
+  http::FieldList stored;
+  head.parse_fields(stored);
+  if (!policy::if_range_holds(head_.fields, stored, head.meta, worker_.loop().wall())) return {};
+  return policy::resolve(*range_, length_of(object));
+}
+
+Next Transaction::use_stored(store::Ref<store::Object> object) {
+  from_cache_ = true;
+  object_ = std::move(object);
+  if (object_->parts() != nullptr) return use_parts();
+  reader_.emplace(object_, nullptr);
+  return go(kDeliver);
+}
+
+Next Transaction::use_parts() {
+  const store::Head& head = *object_->head();
+  http::FieldList stored;
+  head.parse_fields(stored);
+  const auto now = worker_.loop().wall();
+  const bool is_head_enough = head_.method == http::Method::Head ||
+                              policy::evaluate(head_, 200, stored, head.meta, now) == policy::Condition::NotModified;
+  const auto verdict = select(*object_);
+  if (is_head_enough || verdict.selection == Selection::Unsatisfiable) return go(kDeliver);
+  const bool is_all = std::all_of(verdict.ranges.begin(), verdict.ranges.end(),
+                                  [&](const policy::ByteRange& range) { return is_all_there(*object_, range); });
+  is_part_wanted_ = verdict.selection == Selection::Satisfiable;
+  if (is_part_wanted_ && is_all) return go(kDeliver);
+
+  wanted_ = is_part_wanted_ ? verdict.ranges.front() : policy::ByteRange{0, length_of(*object_) - 1};
+  // Parts without a strong validator are never combined; several ranges of which something is missing are not worth it.
+  if (verdict.ranges.size() > 1 || !policy::strong_validator(stored, head.meta, now)) return fetch_anew();
+  const auto gaps = policy::missing(wanted_, object_->parts()->ranges());
+  gap_ = {gaps.front().first, gaps.back().last};
+  if (asked_.only_if_cached) return refuse_to_fetch();
+  base_ = std::move(object_);
+  object_ = nullptr;
+  from_cache_ = false;
+  forward_ = Forward::Partial;
+  reason_ = Reason::Partial;
+  return go(kComplete);
+}
+
+Next Transaction::fetch_anew() {
+  stop_reading();
+  base_ = nullptr;
+  from_cache_ = false;
+  forward_ = Forward::Partial;
+  reason_ = Reason::Partial;
+  if (asked_.only_if_cached) return refuse_to_fetch();
+  alone_ = true;
+  return go(kFetch);
+}
+
+Next Transaction::complete() {
+  if (!reader_) start_fetch(nullptr);
+  pass_interims();
+  switch (reader_->await_head()) {
+    case store::Reader::Status::Wait:
+      connection_.flush();
+      return Next::Suspend;
+    case store::Reader::Status::Failed:
+      return on_fetch_failed(nullptr);
+    default:
+      return on_gap_head();
+  }
+}
+
+void Transaction::ask_for_gap(origin::FetchOrder& order) const {
+  const store::Head& head = *base_->head();
+  http::FieldList stored;
+  head.parse_fields(stored);
+  order.range = gap_;
+  order.to_end = gap_.last + 1 == base_->parts()->complete;
+  if (const auto validator = policy::strong_validator(stored, head.meta, worker_.loop().wall())) {
+    order.if_range = validator->text;
+  }
+}
+
+bool Transaction::is_the_gap(const store::Head& head) const {
+  return head.content_range && head.content_range->range == gap_ &&
+         head.content_range->complete == base_->parts()->complete && head.length.value_or(gap_.size()) == gap_.size() &&
+         store::is_same_representation(*base_->head(), head, worker_.loop().wall());
+}
+
+Next Transaction::on_gap_head() {
+  const store::Head& head = *object_->head();
+  origin_ = head.origin;
+  if (is_the_gap(head)) {
+    result_ = Result::Miss;
+    return go(kDeliver);
+  }
+  // Another representation by now, or another part than was asked for: then as the client has asked. A 200 is the whole
+  // of the new one (RFC 9110 section 13.1.5), and anything else the origin's own answer.
+  const bool is_of_no_use = head.status == 206 || head.status == 304 || head.status == 412 || head.status == 416;
+  if (is_of_no_use) return fetch_anew();
+  base_ = nullptr;
+  return on_head_known(nullptr);
+}
+
+// --- deliver ---
+
+bool Transaction::start_selected() {
+  const store::Head& head = *object_->head();
+  const auto verdict = select(*object_);
+  if (verdict.selection == Selection::Ignore && object_->parts() == nullptr) return false;
+  if (head.status != 200 && object_->parts() == nullptr) return false;  // RFC 9110 section 14.2: only of a 200
+  const std::uint64_t complete = length_of(*object_);
+  http::FieldList fields;
+  head.parse_fields(fields);
+  assembly_ = std::make_unique<Assembly>();
+  if (head_.method == http::Method::Head) {
+    write_assembled({200, &head, fields, std::nullopt, complete});
+  } else if (verdict.selection == Selection::Unsatisfiable) {
+    write_assembled({416, &head, fields, std::nullopt, complete});
+  } else if (verdict.ranges.size() == 1) {
+    assembly_->add_stored(*object_, verdict.ranges.front());
+    write_assembled({206, &head, fields, verdict.ranges.front(), complete});
+  } else {
+    assemble_multipart(verdict.ranges, fields);
+    write_assembled({206, &head, fields, std::nullopt, complete});
+  }
+  return true;
+}
+
+void Transaction::start_completed(const store::Head& head) {
+  http::FieldList stored;
+  http::FieldList fresh;
+  http::FieldList merged;
+  base_->head()->parse_fields(stored);
+  head.parse_fields(fresh);
+  policy::merge(stored, fresh, merged);
+  assembly_ = std::make_unique<Assembly>();
+  if (gap_.first > wanted_.first) assembly_->add_stored(*base_, {wanted_.first, gap_.first - 1});
+  assembly_->add_fetched(gap_.size());
+  if (gap_.last < wanted_.last) assembly_->add_stored(*base_, {gap_.last + 1, wanted_.last});
+  const auto complete = base_->parts()->complete;
+  if (is_part_wanted_) {
+    write_assembled({206, &head, merged, wanted_, complete});
+  } else {
+    write_assembled({200, &head, merged, std::nullopt, complete});
+  }
+}
+
+// RFC 9110 section 14.6.
+void Transaction::assemble_multipart(const std::vector<policy::ByteRange>& ranges, http::FieldList& fields) {
+  const std::string boundary = make_boundary();
+  const auto type = http::value_of(fields, http::FieldName::ContentType);
+  std::string text;
+  for (const auto& range : ranges) {
+    text += "\r\n--" + boundary + "\r\n";
+    if (type) wire::append_field(text, "Content-Type", *type);
+    text += "Content-Range: ";
+    policy::append_content_range(text, range, length_of(*object_));
+    text += "\r\n\r\n";
+    assembly_->add_text(std::exchange(text, {}));
+    assembly_->add_stored(*object_, range);
+  }
+  assembly_->add_text("\r\n--" + boundary + "--\r\n");
+  multipart_type_ = "multipart/byteranges; boundary=" + boundary;
+  fields.erase_if([](const http::Field& field) { return field.id == http::FieldName::ContentType; });
+  fields.push_back("Content-Type", multipart_type_);
+}
+
+void Transaction::write_assembled(const Assembled& answer) {
+  status_ = static_cast<std::uint16_t>(answer.status);
+  has_body_out_ = assembly_->size() > 0;
+  std::string& out = connection_.output().text();
+  wire::append_status_line(out, answer.status, http::reason_phrase(answer.status));
+  http::FieldList fields;
+  for (const http::Field& field : answer.fields) {
+    const bool is_of_whole =
+        field.id == http::FieldName::ContentRange || (answer.status == 416 && field.id == http::FieldName::ContentType);
+    if (!is_of_whole) fields.push_back(field);
+  }
+  wire::append_end_to_end(out, fields);
+  if (answer.range || answer.status == 416) {
+    out += "Content-Range: ";
+    answer.range ? policy::append_content_range(out, *answer.range, answer.complete)
+                 : policy::append_content_range(out, answer.complete);
+    out += "\r\n";
+  }
+  out += "Content-Length: ";
+  http::append_number(out, head_.method == http::Method::Head ? answer.complete : assembly_->size());
+  out += "\r\n";
+  append_age(out, *answer.head);
+  append_common(out);
+  out += "\r\n";
+  connection_.output().note_text();
+  head_sent_ = true;
+}
+
+}  // namespace larder::client

@@ -1,0 +1,198 @@
+"""The extensions and the rarer parts of RFC 9111: POST, HEAD, stale-while-revalidate, targeted fields, rules, negative caching."""
+
+import json
+
+from harness import *
+
+
+def page(fields, body=b"stored", status=200):
+    return response_bytes(status, fields if isinstance(fields, dict) else {"Cache-Control": fields}, body)
+
+
+class Methods(ProxyCase):
+    def test_post_with_content_location_answers_a_get(self):
+        """RFC 9110 section 9.3.3."""
+        origin = self.scripted(lambda r, c: page({"Cache-Control": "max-age=600", "Content-Location": "/form"}, b"result"))
+        self.assert_ok(self.fetch(origin.url("/form"), method="POST", body=b"x"), "result")
+        self.assert_hit(self.fetch(origin.url("/form")), "result")
+
+    def test_post_without_it_does_not(self):
+        for fields in ({"Cache-Control": "max-age=600"}, {"Cache-Control": "max-age=600", "Content-Location": "/other"},
+                       {"Content-Location": "/form", "Last-Modified": http_date(-9e6)}):
+            with self.subTest(fields):
+                origin = self.scripted(page(fields, b"result"), page("max-age=600", b"page"))
+                self.fetch(origin.url("/form"), method="POST", body=b"x")
+                self.assert_miss(self.fetch(origin.url("/form")), b"page")
+
+    def test_head_updates_what_is_stored(self):
+        """RFC 9111 section 4.3.5."""
+        stale = {"Cache-Control": "max-age=0", "ETag": '"1"', "X-A": "old"}
+        origin = self.scripted(page(stale, b"12345"), lambda r, c: response_bytes(
+            200, {"Cache-Control": "max-age=600", "ETag": '"1"', "X-A": "new", "Content-Length": "5"}))
+        self.fetch(origin.url("/"))
+        self.assertEqual(self.fetch(origin.url("/"), method="HEAD").status, 200)
+        response = self.fetch(origin.url("/"))
+        self.assert_hit(response, "12345")
+        self.assertEqual(response["X-A"], "new")
+
+    def test_head_of_another_representation_drops_what_is_stored(self):
+        for fields in ({"ETag": '"2"', "Content-Length": "5"}, {"ETag": '"1"', "Content-Length": "6"}):
+            with self.subTest(fields):
+                origin = self.scripted(page({"Cache-Control": "max-age=0", "ETag": '"1"'}, b"12345"),
+                                       response_bytes(200, {"Cache-Control": "max-age=600", **fields}), page("max-age=600", b"newer"))
+                self.fetch(origin.url("/"))
+                self.fetch(origin.url("/"), method="HEAD")
+                self.assert_miss(self.fetch(origin.url("/")), b"newer")
+                self.assertNotIn("If-None-Match", origin.requests[2].fields)
+
+
+class StaleWhileRevalidate(ProxyCase):
+    def test_the_stale_answer_comes_at_once_and_the_next_is_fresh(self):
+        """RFC 5861 section 3."""
+        go = threading.Event()
+
+        def second(request, connection):
+            if request["If-None-Match"] != '"1"':
+                connection.origin.problem("asked without the validator")
+            go.wait(20)
+            return page({"Cache-Control": "max-age=600", "ETag": '"2"'}, b"new")
+
+        origin = self.scripted(page({"Cache-Control": "max-age=0, stale-while-revalidate=60", "ETag": '"1"'}, b"old"), second)
+        self.fetch(origin.url("/"))
+        for _ in range(3):  # the origin is asked once
+            response = self.fetch(origin.url("/"))
+            self.assert_ok(response, "old")
+            self.assertRegex(response["Cache-Status"], r"larder; hit; ttl=-?[0-9]+")
+        origin.wait_requests(2)
+        go.set()
+        deadline = time.monotonic() + 20
+        while self.fetch(origin.url("/")).body != b"new":
+            self.assertLess(time.monotonic(), deadline, "the revalidation in the background came to nothing")
+            time.sleep(0.01)
+        self.assert_hit(self.fetch(origin.url("/")), "new")
+
+    def test_not_against_the_wish_of_either_side(self):
+        for said, asked in (("max-age=0, stale-while-revalidate=60, must-revalidate", {}), ("no-cache, stale-while-revalidate=60", {}),
+                            ("max-age=0, stale-while-revalidate=60", {"Cache-Control": "no-cache"}),
+                            ("max-age=0, stale-while-revalidate=60", {"Cache-Control": "max-age=0"})):
+            with self.subTest((said, asked)):
+                origin = self.scripted(page({"Cache-Control": said, "ETag": '"1"'}, b"old"), page({"ETag": '"2"'}, b"new"))
+                self.fetch(origin.url("/"))
+                self.assert_ok(self.fetch(origin.url("/"), asked), "new")
+
+    def test_an_error_in_the_background_changes_nothing(self):
+        origin = self.origin(lambda r, c: page({"Cache-Control": "max-age=0, stale-while-revalidate=60", "ETag": '"1"'}, b"old")
+                             if len(c.origin.requests) == 1 else response_bytes(500, {}, b"x" * 500_000))
+        for i in range(5):
+            self.assert_ok(self.fetch(origin.url("/")), "old")
+        origin.wait_requests(2)
+
+
+class Targeted(ProxyCase):
+    keys = {"cache.targeted_fields": '["Larder-Cache-Control","CDN-Cache-Control"]'}
+
+    def test_the_targeted_field_decides(self):
+        """RFC 9213."""
+        origin = self.scripted(page({"Cache-Control": "no-store", "CDN-Cache-Control": "max-age=600"}))
+        self.fetch(origin.url("/"))
+        response = self.fetch(origin.url("/"))
+        self.assert_hit(response, "stored")
+        self.assertEqual(response["CDN-Cache-Control"], "max-age=600")
+
+    def test_the_first_of_the_list_wins_and_expires_is_not_looked_at(self):
+        origin = self.scripted(*[page({"Larder-Cache-Control": "no-store", "CDN-Cache-Control": "max-age=600", "Expires": http_date(600)}, body)
+                                 for body in (b"one", b"two")])
+        for body in ("one", "two"):
+            self.assert_ok(self.fetch(origin.url("/")), body)
+
+    def test_one_that_is_malformed_is_ignored(self):
+        origin = self.scripted(page({"Larder-Cache-Control": "max-age=", "Cache-Control": "max-age=600"}))
+        self.fetch(origin.url("/"))
+        self.assert_hit(self.fetch(origin.url("/")), "stored")
+
+
+class NotAskedFor(ProxyCase):
+    def test_cdn_cache_control_is_not_for_a_forward_proxy(self):
+        origin = self.scripted(*[page({"Cache-Control": "no-store", "CDN-Cache-Control": "max-age=600"}, body) for body in (b"one", b"two")])
+        for body in ("one", "two"):
+            self.assert_ok(self.fetch(origin.url("/")), body)
+
+
+class Negative(ProxyCase):
+    keys = {"cache.negative.not_found": '"10m"', "cache.negative.server_error": '"10m"'}
+
+    def test_errors_are_kept_for_the_configured_time(self):
+        for status in (404, 410, 500, 502, 503, 504):
+            with self.subTest(status):
+                origin = self.scripted(page({}, b"sorry", status))
+                self.fetch(origin.url("/"))
+                self.assert_hit(self.fetch(origin.url("/")), "sorry", status)
+
+    def test_but_not_against_the_origins_word(self):
+        origin = self.scripted(page("no-store", b"one", 404), page("max-age=0", b"two", 404), page({}, b"three", 404))
+        for body in ("one", "two", "three"):
+            self.assert_ok(self.fetch(origin.url("/")), body, status=404)
+
+
+class Rules(ProxyCase):
+    keys = {"cache.rules": json.dumps([
+        {"host": "127.0.0.1", "path": "/never/*", "never": True, "why": "a test"},
+        {"host": "127.0.0.1", "path": "/fresh/*", "fresh": "1h"},
+        {"host": "127.0.0.1", "path": "/force/*", "fresh": "1h", "force": True},
+        {"host": "127.0.0.1", "path": "/query/*", "ignore_query": ["utm_*", "sid"]},
+    ])}
+
+    def test_never(self):
+        origin = self.scripted(page("max-age=600", b"one"), page("max-age=600", b"two"))
+        for body in ("one", "two"):
+            response = self.fetch(origin.url("/never/x"))
+            self.assert_ok(response, body)
+            self.assertEqual(cache_status(response).get("fwd"), "bypass")
+
+    def test_fresh(self):
+        origin = self.scripted(page("max-age=0"), page("no-store", b"private"), page("no-store", b"again"))
+        self.fetch(origin.url("/fresh/a"))
+        self.assert_hit(self.fetch(origin.url("/fresh/a")), "stored")
+        for body in ("private", "again"):
+            self.assert_ok(self.fetch(origin.url("/fresh/b")), body)
+
+    def test_force(self):
+        origin = self.scripted(page("no-store, private"))
+        self.fetch(origin.url("/force/a"))
+        self.assert_hit(self.fetch(origin.url("/force/a")), "stored")
+
+    def test_ignored_parameters(self):
+        seen = []
+
+        def respond(request, _):
+            seen.append(request.target)
+            return page("max-age=600")
+
+        origin = self.scripted(respond)
+        self.assert_miss(self.fetch(origin.url("/query/a?id=1&utm_source=x&sid=9")), b"stored")
+        for query in ("id=1", "id=1&utm_medium=y", "sid=&id=1"):
+            self.assert_hit(self.fetch(origin.url(f"/query/a?{query}")), "stored")
+        self.assertEqual(seen, ["/query/a?id=1&utm_source=x&sid=9"])  # forwarded with all of them
+
+    def test_an_unsafe_method_finds_the_key_without_them(self):
+        origin = self.scripted(page("max-age=600", b"one"), page({}, b"posted"), page("max-age=600", b"two"))
+        self.fetch(origin.url("/query/b?id=1&sid=1"))
+        self.fetch(origin.url("/query/b?sid=2&id=1"), method="DELETE")
+        self.assert_miss(self.fetch(origin.url("/query/b?id=1")), b"two")
+
+
+class Presets(unittest.TestCase):
+    def test_each_can_be_shown_and_used(self):
+        for name in ("apt", "containers", "npm", "pip"):
+            status, out, err = run_once("--print-preset", name)
+            self.assertEqual(status, 0, err)
+            for line in json.loads(out):
+                self.assertTrue(line["why"], line)
+            self.assertEqual(run_once("--set", f'cache.presets=["{name}"]', "--check-config")[0], 0)
+        status, _, err = run_once("--print-preset", "nmp")
+        self.assertEqual(status, 2)
+        self.assertIn("npm", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
