@@ -46,7 +46,7 @@ void Connection::start() {
 void Connection::drain() {
   if (tunnel_) {
     tunnel_->hurry(kDrainSilence);
-  } else if (!transaction_ && output_.empty()) {
+  } else if (opening_ || (!transaction_ && output_.empty())) {
     close();
   }
 }
@@ -109,6 +109,10 @@ void Connection::on_readable() {
     return;
   }
   if (!fill_input()) return;
+  if (opening_) {
+    look_at_opening();
+    if (closed_ || tunnel_) return;
+  }
   if (body_open_) feed_body();
   if (!closed_) process();
 }
@@ -163,13 +167,36 @@ bool Connection::next_request() {
     return false;
   }
   if (!wire::wants_keep_alive(transaction_->head().minor, transaction_->head().fields)) close_after_ = true;
-  const Next next = transaction_->begin(input_.view().substr(0, bytes), *framing);
+  std::string_view raw = input_.view().substr(0, bytes);
+  if (!inner_.empty() && !rewrite_inner(raw)) return false;
+  const Next next = transaction_->begin(raw, *framing);
   if (closed_) return false;
   if (next == Next::Suspend) transaction_->own();
   if (tunnel_) return false;
   input_.consume(bytes);
   if (body_open_) feed_body();
   if (next == Next::Done && !closed_) after_transaction();
+  return true;
+}
+
+// Makes of "GET /path HTTP/1.1" what the client would have sent without a tunnel.
+bool Connection::rewrite_inner(std::string_view& raw) {
+  const http::RequestHead& head = transaction_->head();
+  const bool is_origin_form = head.target.starts_with('/') || head.target == "*";
+  if (!is_origin_form || !is_for(head, inner_)) {
+    on_reject({421, "a request inside the tunnel is for another host than the tunnel"});
+    return false;
+  }
+  inner_head_.assign(raw.data(), static_cast<std::size_t>(head.target.data() - raw.data()));
+  inner_head_.append("http://").append(inner_).append(head.target == "*" ? std::string_view{} : head.target);
+  inner_head_.append(raw.substr(static_cast<std::size_t>(head.target.data() - raw.data()) + head.target.size()));
+  const auto parsed = parser_.parse(inner_head_, transaction_->head());
+  parser_.reset();
+  if (!std::holds_alternative<wire::Parsed>(parsed)) {
+    on_reject({414, "the request target is too long"});
+    return false;
+  }
+  raw = inner_head_;
   return true;
 }
 
@@ -385,6 +412,41 @@ void Connection::linger() {
   const auto got = stream_.read(input_.end(), input_.room());
   if (got.what == net::Io::Again) return;
   if (got.what != net::Io::Ok || (lingered_ += got.bytes) > kMostLingered) close();
+}
+
+void Connection::open_tunnel(net::Fd origin, std::string authority) {
+  opening_ = std::make_unique<Opening>(worker_.loop(), std::move(origin), std::move(authority),
+                                       worker_.config().timeouts.tunnel_idle,
+                                       [this] { decide_opening(Opening::Verdict::Other); });
+  flush();
+  if (closed_) return;
+  if (input_.empty()) {
+    update_interest();
+  } else {
+    look_at_opening();
+  }
+}
+
+void Connection::look_at_opening() {
+  auto verdict = Opening::Verdict::Other;
+  if (!input_ended_ && input_.size() < kInputAhead) {
+    verdict = opening_->look(input_.view(), origin::wire_limits(worker_.config()));
+  }
+  if (verdict != Opening::Verdict::Undecided) decide_opening(verdict);
+}
+
+void Connection::decide_opening(Opening::Verdict verdict) {
+  const std::string authority = opening_->authority();
+  net::Fd origin = opening_->release();
+  worker_.loop().bury(std::move(opening_));
+  if (verdict == Opening::Verdict::Http) {
+    inner_ = authority;
+    close_after_ = false;
+    transaction_->on_opened(std::move(origin), true);
+    resume();
+  } else {
+    transaction_->on_opened(std::move(origin), false);
+  }
 }
 
 void Connection::become_tunnel(net::Fd origin, const std::string& to_client,

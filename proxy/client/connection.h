@@ -9,6 +9,7 @@
 #include <string>
 
 #include "cache/http/message.h"
+#include "proxy/client/opening.h"
 #include "proxy/client/output.h"
 #include "proxy/client/tunnel.h"
 #include "proxy/net/buffer.h"
@@ -54,6 +55,9 @@ class Connection final : public net::Buried, private net::Stream::Events {
   // The connection becomes one end of a tunnel, after `to_client` was sent. `on_end` is told the bytes each way.
   void become_tunnel(net::Fd origin, const std::string& to_client,
                      std::function<void(std::uint64_t up, std::uint64_t down)> on_end);
+  // The answer to CONNECT is sent; what the client says first in the tunnel to `authority` decides whether it is one:
+  // Transaction::on_opened.
+  void open_tunnel(net::Fd origin, std::string authority);
   // A Transaction that had answered Suspend may go on.
   void resume();
 
@@ -80,6 +84,9 @@ class Connection final : public net::Buried, private net::Stream::Events {
   void end_gently();  // the last byte is queued: send it, then close without a reset
   void linger();
   void reset_on_close();
+  void look_at_opening();
+  void decide_opening(Opening::Verdict verdict);
+  bool rewrite_inner(std::string_view& raw);  // false: refused
   void update_interest();
   void await_answer();
 
@@ -93,6 +100,9 @@ class Connection final : public net::Buried, private net::Stream::Events {
   wire::RequestParser parser_;
   std::unique_ptr<Transaction> transaction_;
   std::unique_ptr<Tunnel> tunnel_;
+  std::unique_ptr<Opening> opening_;
+  std::string inner_;       // not "": requests come inside a tunnel to this authority, in origin-form
+  std::string inner_head_;  // the current one's head in absolute-form
 
   std::shared_ptr<origin::RequestBody> body_;  // null: dropped as it comes
   std::shared_ptr<origin::LoopWaker> body_waker_;

@@ -222,19 +222,42 @@ void Transaction::on_dialled(tl::expected<net::Dialled, net::DialError> result) 
   }
   worker_.counters().origin_connects.add();
   origin_ = result->peer.to_string();
+  peer_ = result->peer;
   status_ = 200;
   head_sent_ = true;
   std::string answer = "HTTP/1.1 200 Connection established\r\n";
   append_via(answer);
   append_cache_status(answer);
   answer += "\r\n";
+  constexpr std::uint16_t kCleartextPort = 80;
+  if (const auto authority = http::parse_authority(head_.target); authority->port == kCleartextPort) {
+    connection_.output().append(answer);
+    connection_.open_tunnel(std::move(result->fd), std::string(head_.target));
+    return;
+  }
   const std::uint64_t skip = answer.size();
   connection_.become_tunnel(std::move(result->fd), answer, [this, skip](std::uint64_t /*up*/, std::uint64_t down) {
     body_sent_ = down - std::min(down, skip);
   });
 }
 
+void Transaction::on_opened(net::Fd origin, bool is_http) {
+  if (!is_http) {
+    connection_.become_tunnel(std::move(origin), {},
+                              [this](std::uint64_t /*up*/, std::uint64_t down) { body_sent_ = down; });
+    return;
+  }
+  is_opened_ = true;
+  const auto authority = http::parse_authority(head_.target);
+  std::string key;
+  http::append_lower(key, authority->host);
+  key.push_back(':');
+  http::append_number(key, authority->port);
+  worker_.shared().pool.park(key, {std::move(origin), peer_, 0}, worker_.loop().now());
+}
+
 Next Transaction::tunnel() {
+  if (is_opened_) return go(kFinish);
   if (!tunnel_failure_) return Next::Suspend;
   result_ = Result::Error;
   const auto failure = std::move(*tunnel_failure_);

@@ -66,6 +66,8 @@ class Transaction {
   Next refuse(const wire::Reject& reject);
   // The content broke while it was being forwarded: answers 400 if nothing was sent yet. False when something was.
   bool break_off(const wire::Reject& reject);
+  // The client's first bytes in the tunnel that it asked for: `is_http`: requests, which the connection will read itself.
+  void on_opened(net::Fd origin, bool is_http);
   // The bytes of the head will move: keeps its own copy. Idempotent.
   void own();
   [[nodiscard]] bool is_answering() const { return head_sent_; }
@@ -212,10 +214,12 @@ class Transaction {
   bool close_delimited_ = false;
   bool has_body_out_ = false;
   bool finished_ = false;
+  bool is_opened_ = false;  // the tunnel carries requests: it was none
   bool own_answer_ = false;  // Larder's own: its bytes came from neither cache nor origin
   bool is_local_ = false;    // a page of Larder's own: not a proxied request
   std::string_view error_;   // the Proxy-Status error type of an answer of Larder's own; static text
   std::optional<store::Failure> tunnel_failure_;
+  net::Address peer_;  // of a tunnel's far end
   std::uint16_t status_ = 0;
   std::uint64_t body_sent_ = 0;
   std::string origin_;
