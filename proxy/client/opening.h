@@ -1,10 +1,10 @@
-// The first bytes of a tunnel to port 80. Some clients ask for a tunnel even for http:// (Node's undici before 8.7, netty,
-// older npm): what they say in it can run through the same cache and rules as any request. Everything else that may be
-// spoken on that port passes untouched.
+// The first bytes of a tunnel to port 80. Some clients ask for a tunnel even for http:// (Node's undici before 8.7,
+// netty, older npm): what they say in it can run through the same cache and rules as any request. Everything else that
+// may be spoken on that port passes untouched.
 //
 // It is plain HTTP only when the client speaks first, and its first head is whole, well formed, in origin-form, for the
-// very host that the tunnel leads to (any other Host could put one site's answers under another's name), and asks for no
-// other protocol. Loop's thread only.
+// very host that the tunnel leads to (any other Host could put one site's answers under another's name), and asks for
+// no other protocol. Loop's thread only.
 #pragma once
 
 #include <chrono>
@@ -32,7 +32,8 @@ class Opening final : public net::Buried, private net::Stream::Events {
   // What the client's bytes so far are. Pure.
   static Verdict judge(std::string_view bytes, std::string_view authority, const wire::Limits& limits);
 
-  // `on_other` is called at most once, from the loop: the origin spoke first, or the client has taken too long to decide.
+  // `on_other` is called at most once, from the loop: the origin spoke first, or the client has taken too long to
+  // decide.
   Opening(net::Loop& loop, net::Fd origin, std::string authority, std::chrono::milliseconds idle,
           std::function<void()> on_other);
 

@@ -113,6 +113,7 @@ Next Transaction::lookup() {
   asked_ = http::parse_request_directives(head_.fields);
   const auto& rules = worker_.origin().rules();
   const policy::UrlRule* rule = policy::append_cache_key(key_, uri_, rules->urls);
+  is_key_shortened_ = rule != nullptr && !rule->ignore_query.empty();
   hash_ = worker_.shared().store.hash(key_);
   if (!is_read) return go(kFetch);
   if (head_.method == http::Method::Get) range_ = policy::parse_range(head_.fields);  // RFC 9110 section 14.2

@@ -125,9 +125,7 @@ void Transaction::append_via(std::string& out) const {
 
 void Transaction::append_cache_status(std::string& out) const {
   out += "Cache-Status: larder";
-  if (result_ == Result::Hit) {
-    out += "; hit";
-  } else if (result_ == Result::Stale) {
+  if (result_ == Result::Hit || result_ == Result::Stale) {
     out += "; hit; ttl=";
     const auto ttl = policy::ttl(object_->head()->meta, worker_.loop().wall()).count();
     if (ttl < 0) out.push_back('-');
@@ -143,9 +141,22 @@ void Transaction::append_cache_status(std::string& out) const {
       out += "; stored";
     }
     if (collapsed_) out += "; collapsed";
+    const bool is_kept_out = head != nullptr && !head->shareable && head->store_reason != policy::Reason::None;
+    if (is_kept_out) out.append("; detail=").append(policy::to_string(head->store_reason));
   }
+  if (is_key_shortened_) append_key_parameter(out);
   if (!error_.empty()) out.append("; detail=").append(error_);
   out += "\r\n";
+}
+
+// RFC 9211 section 2.7: said only where it is not simply the URI that was asked for.
+void Transaction::append_key_parameter(std::string& out) const {
+  out += "; key=\"";
+  for (const char c : key_) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
 }
 
 void Transaction::append_common(std::string& out) {

@@ -66,7 +66,8 @@ class Transaction {
   Next refuse(const wire::Reject& reject);
   // The content broke while it was being forwarded: answers 400 if nothing was sent yet. False when something was.
   bool break_off(const wire::Reject& reject);
-  // The client's first bytes in the tunnel that it asked for: `is_http`: requests, which the connection will read itself.
+  // The client's first bytes in the tunnel that it asked for: `is_http`: requests, which the connection will read
+  // itself.
   void on_opened(net::Fd origin, bool is_http);
   // The bytes of the head will move: keeps its own copy. Idempotent.
   void own();
@@ -150,6 +151,7 @@ class Transaction {
   void append_via(std::string& out) const;
   void append_age(std::string& out, const store::Head& head) const;
   void append_cache_status(std::string& out) const;
+  void append_key_parameter(std::string& out) const;
   void append_framing(std::string& out, const store::Head& head);
   Next deliver_body();
   Next yield_turn();
@@ -185,6 +187,7 @@ class Transaction {
   http::Uri uri_;
   http::RequestDirectives asked_;
   std::string key_;
+  bool is_key_shortened_ = false;  // a rule left parameters out of it
   std::uint64_t hash_ = 0;
 
   std::optional<policy::RangeSet> range_;  // asked for, in a way that is understood
@@ -214,7 +217,7 @@ class Transaction {
   bool close_delimited_ = false;
   bool has_body_out_ = false;
   bool finished_ = false;
-  bool is_opened_ = false;  // the tunnel carries requests: it was none
+  bool is_opened_ = false;   // the tunnel carries requests: it was none
   bool own_answer_ = false;  // Larder's own: its bytes came from neither cache nor origin
   bool is_local_ = false;    // a page of Larder's own: not a proxied request
   std::string_view error_;   // the Proxy-Status error type of an answer of Larder's own; static text

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cache/http/date.h"
 #include "cache/http/directives.h"
@@ -17,8 +18,11 @@
 #include "cache/http/uri.h"
 #include "cache/policy/invalidation.h"
 #include "cache/policy/meta.h"
+#include "cache/policy/range.h"
 #include "cache/policy/reuse.h"
 #include "cache/policy/storable.h"
+#include "cache/policy/targeted.h"
+#include "cache/policy/url_rules.h"
 #include "cache/policy/validation.h"
 #include "cache/policy/vary.h"
 
@@ -138,6 +142,59 @@ void fuzz_policy(const http::RequestHead& request, const http::ResponseHead& res
   }
 }
 
+void fuzz_ranges(http::FieldSpan request, http::FieldSpan response, std::string_view text, std::uint64_t length) {
+  if (const auto said = policy::parse_content_range(text)) {
+    require(said->range || said->complete);
+    if (said->range && said->complete) {
+      require(said->range->first <= said->range->last && said->range->last < *said->complete);
+      std::string written;
+      policy::append_content_range(written, *said->range, *said->complete);
+      require(policy::parse_content_range(written) == said);
+    }
+  }
+  (void)policy::single_part(206, response);
+  const auto set = policy::parse_range(request);
+  if (!set) return;
+  require(!set->empty() && set->size() <= policy::kMostRanges);
+  const auto verdict = policy::resolve(*set, length);
+  require(verdict.ranges.empty() == (verdict.selection != policy::Selection::Satisfiable));
+  std::uint64_t bytes = 0;
+  for (const auto& range : verdict.ranges) {
+    require(range.first <= range.last && range.last < length);
+    bytes += range.size();
+  }
+  require(bytes <= length);
+  for (std::size_t i = 1; i < verdict.ranges.size(); ++i) {
+    const auto gaps = policy::missing(verdict.ranges[i], {&verdict.ranges[0], 1});
+    require(gaps.size() == 1 && gaps[0] == verdict.ranges[i]);  // disjoint
+  }
+}
+
+void fuzz_targeted(http::FieldSpan response) {
+  static const std::vector<std::string> kNames{"Larder-Cache-Control", "CDN-Cache-Control"};
+  const auto said = policy::targeted_directives(response, kNames);
+  if (!said) return;
+  require(http::find(response, kNames[0]) != nullptr || http::find(response, kNames[1]) != nullptr);
+  for (const auto& delta : {said->max_age, said->s_maxage, said->stale_while_revalidate, said->stale_if_error}) {
+    require(!delta || (*delta >= http::Seconds(0) && *delta <= http::kMaxDelta));
+  }
+}
+
+void fuzz_rules(std::string_view target, std::string_view glob, std::string_view ignored) {
+  const auto uri = http::parse_absolute(target);
+  if (!uri) return;
+  policy::UrlRule rule;
+  rule.host = "*";
+  rule.path = glob;
+  rule.ignore_query = {std::string(ignored)};
+  const policy::UrlRules rules({rule});
+  std::string key;
+  std::string plain;
+  http::append_normalised(plain, *uri);
+  const bool is_matched = policy::append_cache_key(key, *uri, rules) != nullptr;
+  require(key.size() <= plain.size() && (is_matched || key == plain));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -163,5 +220,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz_uri(request.target, asked);
   fuzz_vary(response.fields, request.fields, not_modified, whole);
   fuzz_policy(request, response, not_modified);
+  fuzz_ranges(request.fields, response.fields, request.target, size % 1000);
+  fuzz_targeted(response.fields);
+  fuzz_rules(request.target, asked, said);
   return 0;
 }

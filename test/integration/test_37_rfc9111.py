@@ -171,7 +171,9 @@ class Rules(ProxyCase):
         origin = self.scripted(respond)
         self.assert_miss(self.fetch(origin.url("/query/a?id=1&utm_source=x&sid=9")), b"stored")
         for query in ("id=1", "id=1&utm_medium=y", "sid=&id=1"):
-            self.assert_hit(self.fetch(origin.url(f"/query/a?{query}")), "stored")
+            response = self.fetch(origin.url(f"/query/a?{query}"))
+            self.assert_hit(response, "stored")
+            self.assertEqual(cache_status(response)["key"], origin.url("/query/a?id=1"))
         self.assertEqual(seen, ["/query/a?id=1&utm_source=x&sid=9"])  # forwarded with all of them
 
     def test_an_unsafe_method_finds_the_key_without_them(self):

@@ -1,5 +1,8 @@
 """Collapsed forwarding (RFC 9111 section 4, RFC 9211 section 2.8): many clients, one origin request, one stream."""
 
+import hashlib
+import random
+
 from harness import *
 
 CLIENTS = 50
@@ -46,6 +49,48 @@ class Collapse(ProxyCase):
         self.assert_hit(self.fetch(origin.url("/one")), b"1" * 100000 + b"2" * 100000)
         self.proxy.wait_until(lambda: sum(1 for l in self.proxy.log if l["url"] == origin.url("/one")
                                           and l["result"] == "collapsed") == CLIENTS - 1, "the log lines of all")
+
+    SIZE = (2 if SANITIZED else 10) << 20
+
+    def ask_200(self, origin, path):
+        """200 clients at once; the SHA-256 of what each of them got."""
+        clients = self.ask_together(origin.url(path), 200)
+
+        def read(i):
+            head = clients[i].read_head()
+            self.assertEqual((head.status, head["Content-Length"]), (200, str(self.SIZE)))
+            digest, left = hashlib.sha256(), self.SIZE
+            while left:
+                data = clients[i].reader.some()
+                digest.update(data)
+                left -= len(data)
+            clients[i].close()
+            return digest.hexdigest()
+
+        return self.gather(200, read, timeout=240)
+
+    def test_200_clients_on_one_cold_object(self):
+        body = random.Random(1).randbytes(self.SIZE)
+        origin = self.scripted(response_bytes(200, {"Cache-Control": "max-age=600"}, body))
+        self.assertEqual(set(self.ask_200(origin, "/cold")), {hashlib.sha256(body).hexdigest()})
+        self.assertEqual(len(origin.requests), 1)
+
+    def test_200_clients_on_a_private_response(self):
+        """200 origin requests, and nobody gets another's."""
+        bodies = [bytes([i]) * self.SIZE for i in range(200)]
+        numbers = iter(range(200))
+        lock = threading.Lock()
+
+        def respond(request, connection):
+            with lock:
+                number = next(numbers)
+            return response_bytes(200, {"Cache-Control": "private, max-age=600"}, bodies[number])
+
+        origin = self.origin(respond)
+        digests = self.ask_200(origin, "/private")
+        self.assertEqual(len(origin.requests), 200)
+        self.assertEqual(set(digests), {hashlib.sha256(body).hexdigest() for body in bodies})
+        self.assertEqual(len(set(digests)), 200)
 
     def test_chunked_stream_to_http_10_and_11(self):
         go = threading.Event()
