@@ -81,6 +81,7 @@ Meta describe(const http::ResponseHead& response, const http::ResponseDirectives
   // A qualified no-cache="..." is obeyed as an unqualified one: stricter, and allowed (section 5.2.2.4).
   meta.no_cache = directives.no_cache || !directives.no_cache_fields.empty();
   meta.must_revalidate = directives.must_revalidate || directives.proxy_revalidate || directives.s_maxage.has_value();
+  meta.immutable = directives.immutable;
   meta.stale_while_revalidate = said_or(directives.stale_while_revalidate, rules.stale_while_revalidate);
   meta.stale_if_error = said_or(directives.stale_if_error, rules.stale_if_error);
 

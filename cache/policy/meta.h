@@ -23,6 +23,7 @@ struct Meta {
   http::Seconds freshness_lifetime{0};
   LifetimeSource source = LifetimeSource::None;
   bool no_cache = false;         // unqualified no-cache: never reused without validation
+  bool immutable = false;        // RFC 8246: a reload while it is fresh is no reason to ask
   bool must_revalidate = false;  // must-revalidate, proxy-revalidate or s-maxage (section 5.2.2.10): never stale
   std::optional<http::Seconds> stale_while_revalidate, stale_if_error;  // as said, or the operator's where nothing is
 };

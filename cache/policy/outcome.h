@@ -44,6 +44,7 @@ namespace larder::policy {
   X(NoStore, "no-store")                             \
   X(Private, "private")                              \
   X(Authorization, "authorization")                  \
+  X(UnkeyedField, "unkeyed-field")                   \
   X(VaryStar, "vary-star")                           \
   X(StatusNotUnderstood, "status-not-understood")    \
   X(StatusNotStorable, "status-not-storable")        \

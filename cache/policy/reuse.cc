@@ -16,9 +16,12 @@ bool accepts_stale(const http::RequestDirectives& asked, Seconds staleness) {
 }
 
 // By the letter of RFC 9111 section 5.2.1.1, max-age=0 accepts a response of age 0. Clients that send it (apt, pip, a
-// browser's reload) mean "ask the origin", and must not be told otherwise within the second of the last fetch.
-bool is_too_old(const http::RequestDirectives& asked, Seconds age) {
-  return asked.max_age && (age > *asked.max_age || *asked.max_age == Seconds(0));
+// browser's reload) mean "ask the origin", and must not be told otherwise within the second of the last fetch. What is
+// immutable has nothing new to say to a reload (RFC 8246 section 2); who insists says no-cache.
+bool is_too_old(const http::RequestDirectives& asked, const Meta& meta, Seconds age) {
+  if (!asked.max_age) return false;
+  if (*asked.max_age == Seconds(0)) return !meta.immutable;
+  return age > *asked.max_age;
 }
 
 }  // namespace
@@ -27,7 +30,7 @@ ReuseVerdict reuse(const http::RequestDirectives& asked, const Meta& meta, http:
   if (meta.no_cache) return validate(Reason::ResponseNoCache);
   if (asked.no_cache) return validate(Reason::RequestNoCache);
   const Seconds age = current_age(meta, now);
-  if (is_too_old(asked, age)) return validate(Reason::RequestMaxAge);
+  if (is_too_old(asked, meta, age)) return validate(Reason::RequestMaxAge);
   const Seconds left = meta.freshness_lifetime - age;
   if (left > Seconds(0)) {
     if (asked.min_fresh && left < *asked.min_fresh) return validate(Reason::RequestMinFresh);

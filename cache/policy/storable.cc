@@ -50,18 +50,47 @@ bool is_provokable_error(unsigned status) {
   return status == 400 || status == 413 || status == 414 || status >= 500;
 }
 
-// A request with more than the key in it that may make an origin fail: fields that ask for another method, or so many
-// bytes of fields that an origin's limit may be near.
+// A request with more than the key in it that may make an origin fail: so many bytes of fields that an origin's limit
+// may be near, or an expectation.
 bool is_odd(const http::RequestHead& request) {
   constexpr std::size_t kPlainBytes = 4096;
   std::size_t bytes = 0;
+  for (const http::Field& field : request.fields) bytes += field.name.size() + field.value.size();
+  return bytes > kPlainBytes || http::has(request.fields, FieldName::Expect);
+}
+
+// Fields by which many origins let a request pass for another one: of another host, path or method. Whoever sends one
+// must not fix what comes back on a URL for everybody ("web cache poisoning"), unless the origin says by Vary that it
+// answers by that field.
+bool has_unkeyed_field(const http::RequestHead& request, const http::ResponseHead& response) {
+  constexpr std::string_view kNames[] = {
+      "Forwarded",
+      "X-Forwarded-Host",
+      "X-Forwarded-Proto",
+      "X-Forwarded-Scheme",
+      "X-Forwarded-Port",
+      "X-Forwarded-Server",
+      "X-Forwarded-Prefix",
+      "X-Host",
+      "X-HTTP-Host-Override",
+      "X-Original-URL",
+      "X-Rewrite-URL",
+      "X-Original-Host",
+      "X-HTTP-Method",
+      "X-HTTP-Method-Override",
+      "X-Method-Override",
+  };
   for (const http::Field& field : request.fields) {
-    bytes += field.name.size() + field.value.size();
-    for (const char* name : {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"}) {
-      if (http::equals_ignoring_case(field.name, name)) return true;
+    if (field.id != FieldName::Other || field.name.size() < 6) continue;
+    if (http::lower(field.name.front()) != 'x' && http::lower(field.name.front()) != 'f') continue;
+    if (http::equals_ignoring_case(field.value, "http"))
+      continue;  // -Proto and -Scheme of an honest gateway: the truth
+    for (const std::string_view name : kNames) {
+      if (!http::equals_ignoring_case(field.name, name)) continue;
+      if (!http::list_contains(response.fields, FieldName::Vary, name)) return true;
     }
   }
-  return bytes > kPlainBytes || http::has(request.fields, FieldName::Expect);
+  return false;
 }
 
 Reason status_forbids(unsigned status, const http::ResponseDirectives& said) {
@@ -83,6 +112,7 @@ Reason directives_forbid(const http::RequestHead& request, const http::ResponseH
   const bool shared_anyway = said.is_public || said.must_revalidate || said.s_maxage.has_value();
   if (http::has(request.fields, FieldName::Authorization) && !shared_anyway) return Reason::Authorization;
   if (varies_on_everything(response.fields)) return Reason::VaryStar;
+  if (has_unkeyed_field(request, response)) return Reason::UnkeyedField;
   return Reason::None;
 }
 

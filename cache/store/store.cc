@@ -120,6 +120,17 @@ Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::Field
   return found;
 }
 
+std::vector<Ref<Object>> Store::variants(std::string_view key, std::uint64_t hash, std::size_t most) {
+  std::vector<Ref<Object>> found;
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  Object* object = shard.buckets[bucket_of(shard, hash)];
+  for (; object != nullptr && found.size() < most; object = object->hash_next_) {
+    if (object->hash_ == hash && object->key_ == key) found.emplace_back(object);
+  }
+  return found;
+}
+
 Ref<Object> Store::peek(std::string_view key, std::uint64_t hash, http::FieldSpan request) {
   Shard& shard = shard_of(hash);
   bool other_variants = false;

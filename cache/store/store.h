@@ -38,6 +38,8 @@ class Store {
   // The newest matching variant; makes it the most recently used.
   Found lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now);
 
+  // Stored variants of a URI, the newest first, at most `most`; whatever their Vary.
+  std::vector<Ref<Object>> variants(std::string_view key, std::uint64_t hash, std::size_t most);
   // The same object without making it more recently used; null when there is none.
   Ref<Object> peek(std::string_view key, std::uint64_t hash, http::FieldSpan request);
 

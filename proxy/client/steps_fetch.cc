@@ -75,6 +75,15 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
   order.may_store = keeps;
   order.keep_range = range_ && !http::has(head_.fields, http::FieldName::IfRange);
   order.head_of = head_of_;
+  const bool is_plain_get = head_.method == http::Method::Get && !http::has(head_.fields, http::FieldName::Range) &&
+                            !policy::has_cache_condition(head_.fields);
+  if (forward_ == Forward::VaryMiss && keeps && is_plain_get) {
+    constexpr std::size_t kMostTags = 8;
+    order.variants = store.variants(key_, hash_, kMostTags);
+    std::erase_if(order.variants, [this](const auto& variant) {
+      return variant->head()->restricted && !connection_.peer().is_loopback();
+    });
+  }
   if (base_) ask_for_gap(order);
   if (request_->has_body) {
     const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;

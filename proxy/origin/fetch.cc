@@ -1,5 +1,6 @@
 #include "proxy/origin/fetch.h"
 
+#include "cache/http/entity_tag.h"
 #include "cache/http/text.h"
 #include "cache/policy/validation.h"
 #include "proxy/wire/serialise.h"
@@ -171,6 +172,7 @@ void Fetch::compose_request() {
     output_ += "Content-Length: 0\r\n";
   }
   append_range();
+  if (!order_.variants.empty() && !unconditional_) append_variants();
   if (validating) {
     http::FieldList stored;
     order_.validate->head()->parse_fields(stored);
@@ -187,6 +189,19 @@ void Fetch::compose_request() {
     output_ += "Connection: TE\r\nTE: trailers\r\n";
   }
   output_ += "\r\n";
+}
+
+void Fetch::append_variants() {
+  std::string tags;
+  for (const auto& variant : order_.variants) {
+    http::FieldList stored;
+    variant->head()->parse_fields(stored);
+    const auto tag = http::value_of(stored, http::FieldName::ETag);
+    if (!tag || !http::parse_entity_tag(*tag) || tags.find(*tag) != std::string::npos) continue;
+    if (!tags.empty()) tags += ", ";
+    tags += *tag;
+  }
+  if (!tags.empty()) wire::append_field(output_, "If-None-Match", tags);
 }
 
 void Fetch::append_range() {

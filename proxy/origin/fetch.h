@@ -43,6 +43,8 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   // the request
   void compose_request();
   void append_range();
+  void append_variants();
+  bool select_variant(http::FieldSpan not_modified);  // sets order_.validate; false when none is meant
   void send_request();
   bool fill_output();  // from the request body; false when there is nothing to send now
   void on_request_broken();
@@ -54,6 +56,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   bool parse_heads();  // false when the fetch is over or needs more
   void on_interim(const http::ResponseHead& head);
   void on_head(const http::ResponseHead& head, std::size_t head_bytes);
+  void ask_again_unconditionally();
   void on_not_modified(const http::ResponseHead& head);
   void on_switching(const http::ResponseHead& head, std::size_t head_bytes);
   store::Ref<store::Head> make_head(const http::ResponseHead& head, http::FieldSpan fields) const;

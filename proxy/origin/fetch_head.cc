@@ -166,13 +166,30 @@ void Fetch::update_by_head(const http::ResponseHead& head) {
   origin_.house_.store.commit_over(updated, &stored, object(), tick());
 }
 
+bool Fetch::select_variant(http::FieldSpan not_modified) {
+  if (!http::has(not_modified, http::FieldName::ETag)) return false;  // it does not say which
+  for (const auto& variant : order_.variants) {
+    http::FieldList stored;
+    variant->head()->parse_fields(stored);
+    if (!policy::may_freshen(stored, not_modified)) continue;
+    order_.validate = variant;
+    return true;
+  }
+  return false;
+}
+
+// What it said does not fit what is stored.
+void Fetch::ask_again_unconditionally() {
+  unconditional_ = true;
+  again(false);
+}
+
 void Fetch::on_not_modified(const http::ResponseHead& head) {
   const store::Head& older = *order_.validate->head();
   http::FieldList stored;
   older.parse_fields(stored);
   if (!policy::may_freshen(stored, head.fields)) {
-    unconditional_ = true;
-    again(false);
+    ask_again_unconditionally();
     return;
   }
   http::ResponseHead renewed;
@@ -207,10 +224,15 @@ void Fetch::on_head(const http::ResponseHead& head, std::size_t head_bytes) {
   framing_ = *framing;
   left_ = framing_.length;
   keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && framing_.kind != wire::Framing::Kind::UntilClose;
-  if (head.status == 304 && order_.validate && !unconditional_) {
+  const bool was_conditional = (order_.validate || !order_.variants.empty()) && !unconditional_;
+  if (head.status == 304 && was_conditional) {
     // The views in `head` stay valid: consuming moves nothing.
     input_.consume(head_bytes);
-    on_not_modified(head);
+    if (order_.validate || select_variant(head.fields)) {
+      on_not_modified(head);
+    } else {
+      ask_again_unconditionally();
+    }
     return;
   }
   auto made = make_head(head, head.fields);

@@ -34,6 +34,9 @@ struct FetchOrder {
   std::shared_ptr<const Request> request;
   store::Ref<store::Object> object;
   store::Ref<store::Object> validate;  // the stored response whose validators are sent; null for none
+  // Stored under the same URI for other requests: their entity tags are sent, and a 304 that names one of them makes it
+  // this request's as well (RFC 9111 section 4.3.1). Only without `validate`.
+  std::vector<store::Ref<store::Object>> variants;
   // Bytes to ask for in place of what the request asks, and the strong validator of the part that they shall complete
   // (If-Range; "" for none). The request's own Range and conditions stay behind.
   std::optional<policy::ByteRange> range;

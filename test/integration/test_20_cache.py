@@ -137,7 +137,7 @@ class Freshness(ProxyCase):
     def test_errors_that_a_request_may_have_provoked_are_not_kept_on_a_guess(self):
         """RFC 9110 section 15.1 lets 414 and 501 be kept; an odd request must not fix them on a URL for everybody."""
         for status in (414, 501):
-            for odd in ({"X-HTTP-Method-Override": "DELETE"}, {"Cookie": "x" * 5000}):
+            for odd in ({"X-HTTP-Method-Override": "DELETE"}, {"Cookie": "x" * 5000}, {"X-Forwarded-Host": "evil"}):
                 with self.subTest((status, odd)):
                     origin = self.scripted(page({"Last-Modified": http_date(-9e6)}, b"1", status), page("max-age=60", b"fine"))
                     self.fetch(origin.url("/"), odd)

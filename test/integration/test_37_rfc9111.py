@@ -46,6 +46,38 @@ class Methods(ProxyCase):
                 self.assertNotIn("If-None-Match", origin.requests[2].fields)
 
 
+class Variants(ProxyCase):
+    def test_validators_of_all_variants_are_sent(self):
+        """RFC 9111 section 4.3.1: a 304 that names one of them makes it this request's, too."""
+        fields = {"Cache-Control": "max-age=600", "Vary": "X-Kind"}
+        asked = []
+
+        def respond(request, _):
+            asked.append(request["If-None-Match"])
+            kind = request["X-Kind"]
+            tag = {"a": '"1"', "b": '"2"', "c": '"1"', "d": '"9"'}[kind]
+            if tag in (request["If-None-Match"] or ""):
+                return response_bytes(304, {**fields, "ETag": tag})
+            return page({**fields, "ETag": tag}, f"of {tag}".encode())
+
+        origin = self.origin(respond)
+        for kind, body in (("a", 'of "1"'), ("b", 'of "2"'), ("c", 'of "1"'), ("d", 'of "9"')):
+            self.assert_ok(self.fetch(origin.url("/"), {"X-Kind": kind}), body)
+        self.assertEqual(asked, [None, '"1"', '"2", "1"', '"1", "2"'])
+        for kind, body in (("a", 'of "1"'), ("b", 'of "2"'), ("c", 'of "1"'), ("d", 'of "9"')):
+            self.assert_hit(self.fetch(origin.url("/"), {"X-Kind": kind}), body)
+
+    def test_a_304_that_names_none_of_them_is_not_taken(self):
+        def respond(request, _):
+            if "If-None-Match" in request.fields:
+                return response_bytes(304, {"Cache-Control": "max-age=600", "Vary": "X-Kind"})
+            return page({"Cache-Control": "max-age=600", "Vary": "X-Kind", "ETag": '"1"'}, request["X-Kind"].encode())
+
+        origin = self.origin(respond)
+        for kind in ("a", "b"):
+            self.assert_ok(self.fetch(origin.url("/"), {"X-Kind": kind}), kind)
+
+
 class StaleWhileRevalidate(ProxyCase):
     def test_the_stale_answer_comes_at_once_and_the_next_is_fresh(self):
         """RFC 5861 section 3."""

@@ -177,3 +177,24 @@ TEST_CASE("RFC 5861 4: stale-if-error") {
     CHECK(may_serve_on_error(asked(row.request), stored(row.response), kReceived + Seconds(row.age)) == row.expected);
   }
 }
+
+TEST_CASE("RFC 8246 2: what is immutable is not asked about at a reload, while it is fresh") {
+  const char* kImmutable = "Cache-Control: max-age=3600, immutable";
+  const Row rows[] = {
+      {"Cache-Control: max-age=0", kImmutable, 10, Reuse::Fresh, Reason::Fresh},
+      {"Cache-Control: max-age=0", kImmutable, 3600, Reuse::Validate, Reason::Expired},
+      {"Cache-Control: max-age=5", kImmutable, 10, Reuse::Validate, Reason::RequestMaxAge},
+      {"Cache-Control: no-cache", kImmutable, 10, Reuse::Validate, Reason::RequestNoCache},
+      {"Pragma: no-cache", kImmutable, 10, Reuse::Validate, Reason::RequestNoCache},
+      {"Cache-Control: max-age=0", "Cache-Control: max-age=3600, immutable, no-cache", 10, Reuse::Validate,
+       Reason::ResponseNoCache},
+      {"Cache-Control: max-age=0", "Cache-Control: max-age=3600", 10, Reuse::Validate, Reason::RequestMaxAge},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.request);
+    CAPTURE(row.response);
+    const auto verdict = reuse(asked(row.request), stored(row.response), kReceived + Seconds(row.age));
+    CHECK(verdict.reuse == row.reuse);
+    CHECK(to_string(verdict.reason) == to_string(row.reason));
+  }
+}
