@@ -17,14 +17,19 @@ bool accepts_stale(const http::RequestDirectives& asked, Seconds staleness) {
 
 // By the letter of RFC 9111 section 5.2.1.1, max-age=0 accepts a response of age 0. Clients that send it (apt, pip, a
 // browser's reload) mean "ask the origin", and must not be told otherwise within the second of the last fetch. What is
-// immutable has nothing new to say to a reload (RFC 8246 section 2); who insists says no-cache.
+// immutable has nothing new to say to a reload while it is fresh (RFC 8246 section 2); who insists says no-cache.
 bool is_too_old(const http::RequestDirectives& asked, const Meta& meta, Seconds age) {
   if (!asked.max_age) return false;
-  if (*asked.max_age == Seconds(0)) return !meta.immutable;
+  if (*asked.max_age == Seconds(0)) return !meta.immutable || age >= meta.freshness_lifetime;
   return age > *asked.max_age;
 }
 
 }  // namespace
+
+bool is_preferred(const Candidate& a, const Candidate& b) {
+  if (a.vary.empty() != b.vary.empty()) return b.vary.empty();
+  return a.meta.date_value > b.meta.date_value;
+}
 
 ReuseVerdict reuse(const http::RequestDirectives& asked, const Meta& meta, http::Time now) {
   if (meta.no_cache) return validate(Reason::ResponseNoCache);

@@ -7,6 +7,17 @@
 
 namespace larder::policy {
 
+// A stored response and what captured its selection (vary.h).
+struct Candidate {
+  const Meta& meta;
+  std::string_view vary;
+};
+
+// Of two stored responses that both match a request, whether `a` is to be used rather than `b`: the one with Vary, for
+// the other may have left it out by mistake (section 4.1), then the one with the later Date (section 4). False when
+// nothing tells: then the one received last.
+bool is_preferred(const Candidate& a, const Candidate& b);
+
 enum class Reuse : std::uint8_t {
   Fresh,     // answer from the store
   Stale,     // answer from the store although stale: the client allowed it (max-stale)

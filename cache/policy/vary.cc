@@ -308,6 +308,17 @@ bool varies_on_everything(FieldSpan response) {
   return false;
 }
 
+bool has_same_vary(FieldSpan a, FieldSpan b) {
+  http::MemberIterator in_a(a, FieldName::Vary);
+  http::MemberIterator in_b(b, FieldName::Vary);
+  while (true) {
+    const bool has_a = in_a.next();
+    if (has_a != in_b.next()) return false;
+    if (!has_a) return true;
+    if (!http::equals_ignoring_case(in_a.member(), in_b.member())) return false;
+  }
+}
+
 std::optional<std::string> capture_vary(FieldSpan response, FieldSpan request) {
   if (varies_on_everything(response)) return std::nullopt;
   std::string out;

@@ -23,6 +23,9 @@ bool varies_on_everything(http::FieldSpan response);
 // other, and both match "en, de"). Whoever keeps several must prefer the most recent one that matches (section 4.1).
 std::optional<std::string> capture_vary(http::FieldSpan response, http::FieldSpan request);
 
+// Whether both responses name the same fields in Vary, in the same order.
+bool has_same_vary(http::FieldSpan a, http::FieldSpan b);
+
 // Whether `request` selects the response whose capture that is. Absent differs from empty. What compares as the same:
 // - in all fields, several lines and one line of their members; white space around list members;
 // - in Accept-Encoding, Accept-Language, Accept-Charset and Accept, members in any order (only weights tell what is

@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "cache/policy/reuse.h"
 #include "cache/policy/vary.h"
 
 namespace larder::store {
@@ -96,12 +97,20 @@ Ref<Object> Store::take_out(Shard& shard, Object& object) {
 
 Object* Store::find(Shard& shard, std::string_view key, std::uint64_t hash, http::FieldSpan request,
                     bool& other_variants) {
+  Object* found = nullptr;
   for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = object->hash_next_) {
     if (object->hash_ != hash || object->key_ != key) continue;
-    if (policy::vary_matches(object->head_->vary, request)) return object;
-    other_variants = true;
+    const Head& head = *object->head_;
+    if (found != nullptr && !policy::is_preferred({head.meta, head.vary}, {found->head_->meta, found->head_->vary})) {
+      continue;  // the chain has what was received last first
+    }
+    if (policy::vary_matches(head.vary, request)) {
+      found = object;
+    } else {
+      other_variants = true;
+    }
   }
-  return nullptr;
+  return found;
 }
 
 Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now) {

@@ -35,7 +35,7 @@ class Store {
     Ref<Object> object;           // Complete, and selected by Vary; null when there is none
     bool other_variants = false;  // the URI is known, but no stored response has this request's selecting fields
   };
-  // The newest matching variant; makes it the most recently used.
+  // Of the variants that match the one that policy::is_preferred; makes it the most recently used.
   Found lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now);
 
   // Stored variants of a URI, the newest first, at most `most`; whatever their Vary.

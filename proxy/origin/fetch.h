@@ -57,6 +57,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   void on_interim(const http::ResponseHead& head);
   void on_head(const http::ResponseHead& head, std::size_t head_bytes);
   void ask_again_unconditionally();
+  void keep_selection(store::Head& made, http::FieldSpan renewed, const store::Object& older, http::FieldSpan stored);
   void on_not_modified(const http::ResponseHead& head);
   void on_switching(const http::ResponseHead& head, std::size_t head_bytes);
   store::Ref<store::Head> make_head(const http::ResponseHead& head, http::FieldSpan fields) const;

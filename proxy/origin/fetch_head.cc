@@ -154,6 +154,8 @@ void Fetch::update_by_head(const http::ResponseHead& head) {
   http::RequestHead as_get = order_.request->head;
   as_get.method = http::Method::Get;
   judge_storing(*made, renewed, read_meta(*made, renewed), as_get);
+  if (!policy::has_same_vary(fields, renewed.fields)) made->shareable = false;
+  made->vary = stored.head()->vary;
   made->restricted = made->restricted || stored.head()->restricted;
   made->length = stored.head()->length;
   made->validated = true;
@@ -164,6 +166,17 @@ void Fetch::update_by_head(const http::ResponseHead& head) {
   auto updated = store::make_ref<store::Object>(stored.key(), stored.hash());
   updated->complete_with(made, stored);
   origin_.house_.store.commit_over(updated, &stored, object(), tick());
+}
+
+// A renewed response is selected as it was when it was first stored, unless its Vary has changed: then its old form,
+// under its old selection, is not valid any more.
+void Fetch::keep_selection(store::Head& made, http::FieldSpan renewed, const store::Object& older,
+                           http::FieldSpan stored) {
+  if (policy::has_same_vary(stored, renewed)) {
+    made.vary = older.head()->vary;
+  } else {
+    origin_.house_.store.remove(older);
+  }
 }
 
 bool Fetch::select_variant(http::FieldSpan not_modified) {
@@ -204,6 +217,8 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   made->validated = true;
   keep_alive_ = wire::wants_keep_alive(head.minor, head.fields) && input_.empty();
   body_ended_ = true;
+  // A variant stays for its own requests as well; what was validated for this one is replaced by its new form.
+  if (order_.variants.empty()) keep_selection(*made, renewed.fields, *order_.validate, stored);
   after_head(renewed, *made);
   const bool keep = made->shareable && made->store_reason == policy::Reason::Stored;
   object().complete_with(made, *order_.validate);

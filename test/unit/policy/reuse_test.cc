@@ -182,7 +182,8 @@ TEST_CASE("RFC 8246 2: what is immutable is not asked about at a reload, while i
   const char* kImmutable = "Cache-Control: max-age=3600, immutable";
   const Row rows[] = {
       {"Cache-Control: max-age=0", kImmutable, 10, Reuse::Fresh, Reason::Fresh},
-      {"Cache-Control: max-age=0", kImmutable, 3600, Reuse::Validate, Reason::Expired},
+      {"Cache-Control: max-age=0", kImmutable, 3600, Reuse::Validate, Reason::RequestMaxAge},
+      {"Cache-Control: max-age=0, max-stale", kImmutable, 3600, Reuse::Validate, Reason::RequestMaxAge},
       {"Cache-Control: max-age=5", kImmutable, 10, Reuse::Validate, Reason::RequestMaxAge},
       {"Cache-Control: no-cache", kImmutable, 10, Reuse::Validate, Reason::RequestNoCache},
       {"Pragma: no-cache", kImmutable, 10, Reuse::Validate, Reason::RequestNoCache},
@@ -197,4 +198,15 @@ TEST_CASE("RFC 8246 2: what is immutable is not asked about at a reload, while i
     CHECK(verdict.reuse == row.reuse);
     CHECK(to_string(verdict.reason) == to_string(row.reason));
   }
+}
+
+TEST_CASE("RFC 9111 4 and 4.1: which of several that match") {
+  const Meta older = stored("Date: Fri, 31 Jul 2026 00:00:00 GMT");
+  const Meta newer = stored("Date: Fri, 31 Jul 2026 00:00:01 GMT");
+  CHECK(is_preferred({newer, ""}, {older, ""}));
+  CHECK_FALSE(is_preferred({older, ""}, {newer, ""}));
+  CHECK_FALSE(is_preferred({older, ""}, {older, ""}));
+  CHECK(is_preferred({newer, "x"}, {older, "y"}));
+  CHECK(is_preferred({older, "x"}, {newer, ""}));
+  CHECK_FALSE(is_preferred({newer, ""}, {older, "x"}));
 }

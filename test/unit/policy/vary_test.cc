@@ -313,3 +313,26 @@ TEST_CASE("hostile lists cost no more than their length") {
     CHECK(vary_matches(*captured(response, list), HeadText(list)));
   }
 }
+
+TEST_CASE("whether two responses vary by the same fields") {
+  struct SameRow {
+    const char* a;
+    const char* b;
+    bool expected;
+  };
+  const SameRow rows[] = {
+      {"Server: x", "Server: y", true},
+      {"Vary: Accept", "vary: ACCEPT", true},
+      {"Vary: Accept, Foo", "Vary: Accept\nVary: Foo", true},
+      {"Vary: Accept", "Server: x", false},
+      {"Vary: Accept", "Vary: Accept, Foo", false},
+      {"Vary: Accept, Foo", "Vary: Foo, Accept", false},
+      {"Vary: *", "Vary: *", true},
+  };
+  for (const SameRow& row : rows) {
+    CAPTURE(row.a);
+    CAPTURE(row.b);
+    CHECK(has_same_vary(HeadText(row.a), HeadText(row.b)) == row.expected);
+    CHECK(has_same_vary(HeadText(row.b), HeadText(row.a)) == row.expected);
+  }
+}
