@@ -15,7 +15,8 @@ http::ResponseDirectives overridden(const UrlRule& rule, http::ResponseDirective
 void override_meta(const UrlRule& rule, unsigned status, Meta& meta) {
   if (rule.fresh && status >= 200 && status < 300) {
     meta.freshness_lifetime = *rule.fresh;
-    meta.source = LifetimeSource::Configured;
+    // With force, as if the origin had said so: also of what sets a cookie.
+    meta.source = rule.force ? LifetimeSource::MaxAge : LifetimeSource::Configured;
   }
   if (rule.keep_stale) meta.stale_if_error = *rule.keep_stale;
 }

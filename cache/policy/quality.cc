@@ -140,4 +140,12 @@ bool PreferenceList::prefers(std::string_view name) const {
                      [&](const Preference& p) { return &p == &*mine || p.quality < mine->quality; });
 }
 
+bool PreferenceList::is_first_choice(std::string_view name) const {
+  const auto all = members();
+  const auto mine = std::find_if(all.begin(), all.end(),
+                                 [&](const Preference& p) { return http::equals_ignoring_case(p.name, name); });
+  if (mine == all.end() || mine->quality == 0) return false;
+  return std::all_of(all.begin(), all.end(), [&](const Preference& p) { return p.quality <= mine->quality; });
+}
+
 }  // namespace larder::policy

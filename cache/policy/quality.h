@@ -63,6 +63,8 @@ class PreferenceList {
   [[nodiscard]] std::span<const Preference> members() const { return {members_, size_}; }
   // Whether `name` is a member, acceptable, and weighed higher than every other one.
   [[nodiscard]] bool prefers(std::string_view name) const;
+  // The same, but others may be weighed as high.
+  [[nodiscard]] bool is_first_choice(std::string_view name) const;
 
  private:
   // Only the first size_ are there: to initialise all would take longer than all else that a short list needs.

@@ -164,6 +164,11 @@ std::optional<ContentRange> parse_content_range(std::string_view value) {
 
 std::optional<ContentRange> single_part(unsigned status, http::FieldSpan response) {
   if (status != 206 || http::count(response, FieldName::ContentRange) != 1) return std::nullopt;
+  const auto type = http::value_of(response, FieldName::ContentType).value_or("");
+  constexpr std::string_view kMultipart = "multipart/byteranges";
+  if (http::equals_ignoring_case(type.substr(0, kMultipart.size()), kMultipart)) {
+    return std::nullopt;
+  }
   const auto said = parse_content_range(*http::value_of(response, FieldName::ContentRange));
   return said && said->range && said->complete ? said : std::nullopt;
 }

@@ -160,6 +160,8 @@ bool is_worth_storing(const http::RequestHead& request, const http::ResponseHead
                       const http::ResponseDirectives& said, const Meta& meta) {
   // The operator's lifetime says nothing of whom a cookie is for.
   const bool is_guarded = meta.source == LifetimeSource::Configured && http::has(response.fields, FieldName::SetCookie);
+  const bool is_provoked = meta.source == LifetimeSource::Configured && response.status >= 400 && is_odd(request);
+  if (is_provoked) return false;
   const bool has_lifetime = is_said(meta.source) && !is_guarded;
   if (!has_lifetime && !said.is_public && !may_guess(request, response)) return false;
   const bool can_validate = (has_lifetime || response.status == 200) && validators(response.fields).any();
@@ -190,6 +192,19 @@ StoreVerdict storable(const http::RequestHead& request, const http::RequestDirec
   if (!is_worth_storing(request, response, said, meta)) return refuse(Reason::NoFreshness);
   if (is_too_large(response.fields, rules)) return refuse(Reason::TooLarge);
   return {true, Reason::Stored};
+}
+
+bool ends_stored(Reason reason, unsigned status) {
+  const bool is_of_resource = (status >= 200 && status < 400 && status != 206) || status == 404 || status == 410;
+  switch (reason) {
+    case Reason::NoStore:
+    case Reason::Private:
+    case Reason::VaryStar:
+    case Reason::NoFreshness:
+      return is_of_resource;
+    default:
+      return false;
+  }
 }
 
 }  // namespace larder::policy

@@ -21,4 +21,8 @@ StoreVerdict storable(const http::RequestHead& request, const http::RequestDirec
                       const http::ResponseHead& response, const http::ResponseDirectives& said, const Meta& meta,
                       const Rules& rules);
 
+// Whether a response that is not kept, for `reason`, says of the resource itself that what is stored of it is over.
+// What only this request or client brought about does not: anybody could take away what hides an outage.
+bool ends_stored(Reason reason, unsigned status);
+
 }  // namespace larder::policy

@@ -193,7 +193,8 @@ bool append_key(std::string& out, const http::Uri& uri, const UrlRule& rule) {
     const auto end = std::min(query.find('&', from), query.size());
     const auto parameter = query.substr(from, end - from);
     from = end + 1;
-    if (ignores(rule, parameter)) {
+    // Some origins split at ";" as well: then it is not one parameter, and the rest of it is not to be ignored.
+    if (parameter.find(';') == std::string_view::npos && ignores(rule, parameter)) {
       is_shorter = true;
       continue;
     }

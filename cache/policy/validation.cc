@@ -152,6 +152,12 @@ Validators validators(FieldSpan stored) {
   return v;
 }
 
+bool may_offer(FieldSpan stored) {
+  const auto text = http::value_of(stored, FieldName::ETag);
+  const auto tag = text ? http::parse_entity_tag(*text) : std::nullopt;
+  return tag && !tag->weak && !http::has(stored, FieldName::ContentEncoding);
+}
+
 bool may_freshen(FieldSpan stored, FieldSpan not_modified) {
   if (const auto theirs = http::value_of(not_modified, FieldName::ETag)) {
     const auto ours = http::value_of(stored, FieldName::ETag);

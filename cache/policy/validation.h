@@ -19,6 +19,11 @@ struct Validators {
 };
 Validators validators(http::FieldSpan stored);
 
+// Whether the entity tag of a response stored for another request may be offered for this one (section 4.3.1): it is a
+// strong one, and no content coding stands between them. Many origins give the coded and the plain form one tag, and
+// would say "not modified" of a coded form to a client that cannot read it.
+bool may_offer(http::FieldSpan stored);
+
 // Whether a 304 may freshen the stored response (section 4.3.4): a strong ETag in it must match strongly, a weak one
 // weakly, a Last-Modified alone must be equal; no validator at all in the 304 is taken as a match of what was sent.
 bool may_freshen(http::FieldSpan stored, http::FieldSpan not_modified);
@@ -34,7 +39,7 @@ bool may_update_by_head(http::FieldSpan stored, std::uint64_t length, http::Fiel
 // added either. Views into both.
 void merge(http::FieldSpan stored, http::FieldSpan not_modified, http::FieldList& out);
 
-enum class Condition : std::uint8_t { Proceed, NotModified, Failed };  // send it, 304, 412
+enum class Condition : std::uint8_t { Proceed, NotModified };  // send it, 304
 
 // A client's own preconditions against a stored response of `status` (section 13.2.2 for a cache: If-None-Match before
 // If-Modified-Since; evaluated for GET and HEAD and a stored 200 only, Proceed otherwise). If-Match and

@@ -263,6 +263,14 @@ bool asks_for_language(FieldSpan request, const Selector& selector, std::string_
   return read_preferences(request, selector, Folding::Preferences, preferences) && preferences.prefers(language);
 }
 
+// What a response is in says something only if its request had asked for that: one that asked for a language nobody has
+// may have brought anything, and must not fix it for those who ask for this one.
+bool has_asked_for_language(FieldSpan request, const Selector& selector, std::string_view language) {
+  PreferenceList preferences;
+  return read_preferences(request, selector, Folding::Preferences, preferences) &&
+         preferences.is_first_choice(language);
+}
+
 // Appends what `write` appends, with its length before it.
 template <typename Write>
 void append_text(std::string& out, Write write) {
@@ -275,7 +283,8 @@ void append_text(std::string& out, Write write) {
 void append_record(std::string& out, std::string_view name, FieldSpan response, FieldSpan request) {
   const Selector selector(name);
   const bool present = is_present(request, selector);
-  const std::string_view language = selector.is_language() ? content_language(response) : std::string_view{};
+  std::string_view language = selector.is_language() ? content_language(response) : std::string_view{};
+  if (!language.empty() && !has_asked_for_language(request, selector, language)) language = {};
   append_text(out, [&] { http::append_lower(out, name); });
   out.push_back(static_cast<char>((present ? kPresent : 0) | (language.empty() ? 0 : kLanguage)));
   if (present) {

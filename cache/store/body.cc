@@ -4,10 +4,8 @@
 
 namespace larder::store {
 
-std::size_t Body::footprint() const {
-  std::size_t bytes = sizeof(*this) + chunks.capacity() * sizeof(chunks[0]) + trailers.capacity();
-  for (const auto& chunk : chunks) bytes += chunk->footprint();
-  return bytes;
+std::size_t Body::overhead() const {
+  return sizeof(*this) + chunks.capacity() * sizeof(chunks[0]) + trailers.capacity();
 }
 
 Stretch::Stretch(Ref<const Body> body, std::uint64_t from, std::uint64_t size)
@@ -35,7 +33,7 @@ void append_stretch(Body& to, const Body& body, std::uint64_t from, std::uint64_
   Piece piece;
   for (Stretch stretch(Ref<const Body>(&body), from, size); stretch.next(SIZE_MAX, piece);) {
     if (piece.bytes.size() != piece.pin->capacity()) {
-      auto exact = Chunk::make(piece.bytes.size());
+      auto exact = Chunk::make(piece.bytes.size(), piece.pin->budget());
       std::copy(piece.bytes.begin(), piece.bytes.end(), exact->data());
       piece.pin = std::move(exact);
     }

@@ -21,7 +21,8 @@ struct Body : RefCounted<Body> {
   std::uint64_t first = 0;         // sequence number of chunks[0]: how many were dropped before it
   std::string trailers;            // serialised trailer lines, known when complete
 
-  [[nodiscard]] std::size_t footprint() const;
+  // Memory beside the chunks, which count for themselves (budget.h).
+  [[nodiscard]] std::size_t overhead() const;
 };
 
 // A piece of a body: a view, and what keeps it alive.
@@ -37,7 +38,6 @@ class Stretch {
   Stretch(Ref<const Body> body, std::uint64_t from, std::uint64_t size);
   // The next piece, at most `most` bytes; false at the end.
   bool next(std::size_t most, Piece& piece);
-  [[nodiscard]] std::uint64_t left() const { return left_; }
 
  private:
   Ref<const Body> body_;
@@ -47,7 +47,7 @@ class Stretch {
 };
 
 // Appends `size` bytes from `from` of a finished body. Whole chunks are shared; those of which only a part is wanted,
-// or that are not full, are copied.
+// or that are not full, are copied, on the same budget.
 void append_stretch(Body& to, const Body& body, std::uint64_t from, std::uint64_t size);
 
 }  // namespace larder::store

@@ -7,18 +7,21 @@
 #include <cstdint>
 #include <new>
 
+#include "cache/store/budget.h"
 #include "cache/store/ref.h"
 
 namespace larder::store {
 
 class Chunk : public RefCounted<Chunk> {
  public:
-  // One allocation for header and bytes.
-  static Ref<Chunk> make(std::size_t capacity) {
+  // One allocation for header and bytes. `budget` (null: none) is charged with the footprint until the chunk's end.
+  static Ref<Chunk> make(std::size_t capacity, Budget* budget = nullptr) {
     void* memory = ::operator new(sizeof(Chunk) + capacity);
-    return Ref<Chunk>(new (memory) Chunk(capacity));
+    if (budget != nullptr) budget->charge(sizeof(Chunk) + capacity);
+    return Ref<Chunk>(new (memory) Chunk(capacity, budget));
   }
   static void destroy(const Chunk* chunk) {
+    if (chunk->budget_ != nullptr) chunk->budget_->uncharge(chunk->footprint());
     chunk->~Chunk();
     ::operator delete(const_cast<Chunk*>(chunk));
   }
@@ -28,13 +31,15 @@ class Chunk : public RefCounted<Chunk> {
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // What counts against a budget: the bytes and the header.
   [[nodiscard]] std::size_t footprint() const { return sizeof(Chunk) + capacity_; }
+  [[nodiscard]] Budget* budget() const { return budget_; }
 
  private:
   friend class RefCounted<Chunk>;
-  explicit Chunk(std::size_t capacity) : capacity_(capacity) {}
+  Chunk(std::size_t capacity, Budget* budget) : capacity_(capacity), budget_(budget) {}
   ~Chunk() = default;
 
   std::size_t capacity_;
+  Budget* budget_;
 };
 
 }  // namespace larder::store

@@ -15,7 +15,7 @@ constexpr std::size_t kLargestChunk = 256ULL * 1024;
 
 Object::~Object() {
   release_budget(reserved_);
-  if (charged_ > 0) budget_->uncharge(charged_);
+  if (charged_ > 0) budget_->budget().uncharge(charged_);
 }
 
 void Object::wake_readers() {
@@ -92,9 +92,11 @@ void Object::release_budget(std::uint64_t most) {
 }
 
 void Object::charge_to(Store& store, std::uint64_t bytes) {
-  budget_ = &store;
-  charged_ = bytes;
-  store.charge(bytes);
+  if (charged_ == 0) {
+    budget_ = &store;
+    charged_ = bytes;
+    store.budget().charge(bytes);
+  }
   release_budget(reserved_);
 }
 
@@ -118,7 +120,7 @@ std::span<char> Object::space(std::uint64_t hint) {
       reserved_ += cost;
     }
   }
-  tail_ = Chunk::make(capacity);
+  tail_ = Chunk::make(capacity, keep_ ? &budget_->budget() : nullptr);
   chunks.push_back(tail_);
   tail_used_ = 0;
   return {tail_->data(), capacity};
@@ -141,7 +143,7 @@ void Object::trim_last_chunk() {
     return;
   }
   // A reader that holds the old chunk keeps it alive; positions in the new one are the same.
-  auto exact = Chunk::make(tail_used_);
+  auto exact = Chunk::make(tail_used_, chunks.back()->budget());
   std::copy_n(chunks.back()->data(), tail_used_, exact->data());
   chunks.back() = std::move(exact);
 }
@@ -175,8 +177,8 @@ void Object::complete_with(Ref<const Head> head, Ref<const Parts> parts) {
   finish_with(std::move(head));
 }
 
-std::size_t Object::content_footprint() const {
-  return body_->footprint() + (parts_ ? parts_->footprint() : 0);
+std::size_t Object::content_overhead() const {
+  return body_->overhead() + (parts_ ? parts_->overhead() : 0);
 }
 
 void Object::finish_with(Ref<const Head> head) {
@@ -230,6 +232,8 @@ Reader::~Reader() {
   if (!registered_) return;
   const std::lock_guard lock(object_->mutex_);
   std::erase(object_->readers_, this);
+  // Only who waited for the head gets them, and a stored object has no use for them.
+  if (object_->readers_.empty()) std::vector<std::string>().swap(object_->interims_);
   object_->drop_passed();
   // The writer looks again: there may be room now, or nobody left to write for.
   if (!object_->is_finished() && object_->writer_ != nullptr) object_->writer_->wake();

@@ -62,7 +62,7 @@ class Object : public RefCounted<Object> {
   // Not null: this is a stored incomplete representation (RFC 9111 section 3.3), whose content is only here. Such an
   // object has no Reader. Only when Complete.
   [[nodiscard]] const Parts* parts() const { return parts_.get(); }
-  [[nodiscard]] std::size_t content_footprint() const;                           // only when Complete
+  [[nodiscard]] std::size_t content_overhead() const;  // memory beside the chunks; only when Complete
   [[nodiscard]] const std::string& trailers() const { return body_->trailers; }  // only when Complete
   // True while a later reader could still have the body from its first byte.
   [[nodiscard]] bool is_joinable() const { return joinable_.load(std::memory_order_acquire); }
@@ -138,8 +138,8 @@ class Object : public RefCounted<Object> {
   std::uint64_t tail_used_ = 0;  // bytes published in the last chunk
   Plan plan_;
   Store* budget_ = nullptr;
-  std::uint64_t reserved_ = 0;  // for chunks that are still held
-  std::uint64_t charged_ = 0;   // since the commit; given back at the end
+  std::uint64_t reserved_ = 0;  // of the fills' share, for chunks that are still held
+  std::uint64_t charged_ = 0;   // for all but the chunks, since the commit; given back at the end
 
   // The index's, guarded by its shard's mutex.
   Object* hash_next_ = nullptr;

@@ -33,9 +33,15 @@ void append(std::vector<Part>& list, Part part) {
 
 }  // namespace
 
-std::size_t Parts::footprint() const {
+std::size_t Parts::overhead() const {
   std::size_t bytes = sizeof(*this) + list.capacity() * sizeof(list[0]);
-  for (const Part& part : list) bytes += part.body->footprint();
+  for (const Part& part : list) bytes += part.body->overhead();
+  return bytes;
+}
+
+std::uint64_t Parts::size() const {
+  std::uint64_t bytes = 0;
+  for (const Part& part : list) bytes += part.body->size;
   return bytes;
 }
 

@@ -23,7 +23,8 @@ struct Parts : RefCounted<Parts> {
   std::vector<Part> list;
 
   [[nodiscard]] bool is_whole() const { return list.size() == 1 && list.front().body->size == complete; }
-  [[nodiscard]] std::size_t footprint() const;
+  [[nodiscard]] std::size_t overhead() const;  // memory beside the chunks
+  [[nodiscard]] std::uint64_t size() const;    // bytes that are there
   // The stretches that are there, for policy::missing.
   [[nodiscard]] std::vector<policy::ByteRange> ranges() const;
 };

@@ -200,6 +200,23 @@ void Store::replace_variants(Shard& shard, const Object& object, std::vector<Ref
   }
 }
 
+Object* Store::find_same(Shard& shard, const Object& object) {
+  Object* stored = shard.buckets[bucket_of(shard, object.hash_)];
+  while (stored != nullptr &&
+         (stored->hash_ != object.hash_ || stored->key_ != object.key_ || stored->head_->vary != object.head_->vary)) {
+    stored = stored->hash_next_;
+  }
+  return stored;
+}
+
+// A slow response must not put an older representation over one that was asked for and came while it was on its way.
+bool Store::is_overtaken(const Object& object, const Object* stored) {
+  if (stored == nullptr) return false;
+  const policy::Meta& mine = object.head_->meta;
+  const policy::Meta& theirs = stored->head_->meta;
+  return theirs.request_time > mine.request_time && theirs.date_value > mine.date_value;
+}
+
 bool Store::commit(const Ref<Object>& object, Tick now) {
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
@@ -208,13 +225,14 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   {
     const std::lock_guard lock(shard.mutex);
     drop_flight(shard, *object);
-    if (!object->is_doomed() && cost <= capacity_) {
+    if (!object->is_doomed() && cost <= capacity_ && !is_overtaken(*object, find_same(shard, *object))) {
       replace_variants(shard, *object, dropped);
       insert(shard, *object, now);
       indexed = true;
     }
   }
-  make_room();
+  dropped.clear();  // what is replaced must not cost another its place
+  make_room(0);
   return indexed;
 }
 
@@ -224,25 +242,28 @@ bool Store::commit_over(const Ref<Object>& object, const Object* base, const Obj
   const std::uint64_t cost = charge(*object);
   {
     const std::lock_guard lock(shard.mutex);
-    const Object* stored = shard.buckets[bucket_of(shard, object->hash_)];
-    while (stored != nullptr && (stored->hash_ != object->hash_ || stored->key_ != object->key_ ||
-                                 stored->head_->vary != object->head_->vary)) {
-      stored = stored->hash_next_;
-    }
-    if (stored != base) return false;
+    if (find_same(shard, *object) != base) return false;
     drop_flight(shard, flight);
     if (!flight.is_doomed() && cost <= capacity_) {
       replace_variants(shard, *object, dropped);
       insert(shard, *object, now);
     }
   }
-  make_room();
+  dropped.clear();
+  make_room(0);
   return true;
+}
+
+bool Store::commit_renewed(const Ref<Object>& object, const Object& base, Tick now) {
+  if (commit_over(object, &base, *object, now)) return true;
+  if (commit_over(object, nullptr, *object, now)) return true;  // it was evicted meanwhile
+  leave(*object);
+  return false;
 }
 
 std::uint64_t Store::charge(Object& object) {
   const std::uint64_t cost =
-      sizeof(Object) + object.key_.capacity() + object.head_->footprint() + object.content_footprint();
+      sizeof(Object) + object.key_.capacity() + object.head_->footprint() + object.content_overhead();
   object.charge_to(*this, cost);
   return cost;
 }
@@ -298,31 +319,17 @@ void Store::remove(const Object& object) {
 }
 
 bool Store::reserve(std::uint64_t bytes) {
-  if (reserved_.fetch_add(bytes, std::memory_order_relaxed) + bytes > capacity_ / 2) {
-    reserved_.fetch_sub(bytes, std::memory_order_relaxed);
-    return false;
-  }
-  used_.fetch_add(bytes, std::memory_order_relaxed);
-  if (make_room()) return true;
+  if (reserved_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= capacity_ / 2 && make_room(bytes)) return true;
   release(bytes);
   return false;
 }
 
 void Store::release(std::uint64_t bytes) {
   reserved_.fetch_sub(bytes, std::memory_order_relaxed);
-  used_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-void Store::charge(std::uint64_t bytes) {
-  used_.fetch_add(bytes, std::memory_order_relaxed);
-}
-
-void Store::uncharge(std::uint64_t bytes) {
-  used_.fetch_sub(bytes, std::memory_order_relaxed);
-}
-
-bool Store::make_room() {
-  while (used_.load(std::memory_order_relaxed) > capacity_) {
+bool Store::make_room(std::uint64_t more) {
+  while (budget_.used() + more > capacity_) {
     // The shard whose least recently used object is the oldest of all: so the shards together behave as one LRU.
     Shard* where = nullptr;
     Tick oldest = UINT64_MAX;
@@ -344,8 +351,8 @@ bool Store::make_room() {
 }
 
 Store::Stats Store::stats() const {
-  return {objects_.load(std::memory_order_relaxed), used_.load(std::memory_order_relaxed),
-          evictions_.load(std::memory_order_relaxed), capacity_};
+  return {objects_.load(std::memory_order_relaxed), budget_.used(), evictions_.load(std::memory_order_relaxed),
+          capacity_};
 }
 
 }  // namespace larder::store

@@ -57,6 +57,9 @@ class Store {
   // `base` is still what is stored there, and unless `flight` was doomed. Ends the flight only when it is done.
   bool commit_over(const Ref<Object>& object, const Object* base, const Object& flight, Tick now);
 
+  // `object` is `base` renewed by a 304. Not done when something newer has taken its place meanwhile; ends the flight.
+  bool commit_renewed(const Ref<Object>& object, const Object& base, Tick now);
+
   // Responses of this key were not shareable lately: do not make requests wait for each other.
   [[nodiscard]] bool is_known_unshareable(std::uint64_t hash);
   void remember_unshareable(std::uint64_t hash, bool unshareable);
@@ -66,14 +69,11 @@ class Store {
   // Removes that very object, if it is still indexed.
   void remove(const Object& object);
 
-  // Bytes for a body being filled. False: no room may be made (then nothing was taken). Fills may hold half the
-  // capacity.
+  // Makes room for the next bytes of a body being filled, which the caller then charges by making the chunk. False: no
+  // room may be made. Fills may hold half the capacity: release() gives that share back, and the bytes stay charged.
   bool reserve(std::uint64_t bytes);
   void release(std::uint64_t bytes);
-  // The bytes of a finished object, from its commit to its end: what was evicted but is still being read counts too, so
-  // that slow readers cannot make the memory tier larger than it may be.
-  void charge(std::uint64_t bytes);
-  void uncharge(std::uint64_t bytes);
+  [[nodiscard]] Budget& budget() { return budget_; }
   // The largest body that may be kept.
   [[nodiscard]] std::uint64_t largest() const { return capacity_ / 2; }
 
@@ -103,6 +103,8 @@ class Store {
 
   Shard& shard_of(std::uint64_t hash) { return shards_[hash >> 59]; }
   static std::size_t bucket_of(const Shard& shard, std::uint64_t hash) { return hash & (shard.buckets.size() - 1); }
+  static Object* find_same(Shard& shard, const Object& object);  // of the same key and selection; null: none
+  static bool is_overtaken(const Object& object, const Object* stored);
   static void unlink_lru(Shard& shard, Object& object);
   static void link_newest(Shard& shard, Object& object, Tick now);
   static void grow(Shard& shard);
@@ -114,14 +116,14 @@ class Store {
                       bool& other_variants);
   // Removes `same variant` objects of the key and the oldest variants past kMostVariants.
   void replace_variants(Shard& shard, const Object& object, std::vector<Ref<Object>>& dropped);
-  std::uint64_t charge(Object& object);  // all that it costs, which is returned
-  // Evicts until all fits under the capacity; false when there is nothing left to evict.
-  bool make_room();
+  std::uint64_t charge(Object& object);  // with all that it costs beside its chunks, which is returned
+  // Evicts until all and `more` fit under the capacity; false when there is nothing left to evict.
+  bool make_room(std::uint64_t more);
 
+  Budget budget_;  // first: the objects in the shards count on it to their end
   const std::uint64_t capacity_;
   const std::uint64_t seed_;
   std::array<Shard, kShards> shards_;
-  std::atomic<std::uint64_t> used_{0};      // charged and reserved bytes
   std::atomic<std::uint64_t> reserved_{0};  // of fills
   std::atomic<std::uint64_t> objects_{0};
   std::atomic<std::uint64_t> evictions_{0};

@@ -113,11 +113,14 @@ Next Transaction::lookup() {
   asked_ = http::parse_request_directives(head_.fields);
   const auto& rules = worker_.origin().rules();
   const policy::UrlRule* rule = policy::append_cache_key(key_, uri_, rules->urls);
+  const bool is_never = rule != nullptr && rule->never;
   is_key_shortened_ = rule != nullptr && !rule->ignore_query.empty();
   hash_ = worker_.shared().store.hash(key_);
-  if (!is_read) return go(kFetch);
+  if (!is_read) {
+    if (is_never) forward_ = Forward::Bypass;
+    return go(kFetch);
+  }
   if (head_.method == http::Method::Get) range_ = policy::parse_range(head_.fields);  // RFC 9110 section 14.2
-  const bool is_never = rule != nullptr && rule->never;
   if (has_body || policy::has_origin_condition(head_.fields) || wants_upgrade() || is_never) {
     forward_ = Forward::Bypass;
     reason_ = has_body          ? Reason::RequestBody
@@ -249,12 +252,7 @@ void Transaction::on_opened(net::Fd origin, bool is_http) {
     return;
   }
   is_opened_ = true;
-  const auto authority = http::parse_authority(head_.target);
-  std::string key;
-  http::append_lower(key, authority->host);
-  key.push_back(':');
-  http::append_number(key, authority->port);
-  worker_.shared().pool.park(key, {std::move(origin), peer_, 0}, worker_.loop().now());
+  worker_.origin().adopt(std::move(origin), peer_, *http::parse_authority(head_.target));
 }
 
 Next Transaction::tunnel() {

@@ -36,7 +36,7 @@ bool Transaction::is_bodiless(unsigned status) const {
 void Transaction::start_response() {
   const store::Head& head = *object_->head();
   if (base_) return start_completed(head);
-  const bool own_condition_sent = result_ == Result::Miss || result_ == Result::Pass;
+  const bool own_condition_sent = !is_condition_held_back_ && (result_ == Result::Miss || result_ == Result::Pass);
   if (!own_condition_sent && policy::has_cache_condition(head_.fields)) {
     http::FieldList stored;
     head.parse_fields(stored);
@@ -136,7 +136,8 @@ void Transaction::append_cache_status(std::string& out) const {
     if (head != nullptr && head->validated) {
       out += "; fwd-status=304";
     } else if (base_) {
-      out += "; fwd-status=206; stored";
+      out += "; fwd-status=206";
+      if (head != nullptr && head->store_reason == policy::Reason::Stored) out += "; stored";
     } else if (head != nullptr && !collapsed_ && head->shareable && head->store_reason == policy::Reason::Stored) {
       out += "; stored";
     }

@@ -67,23 +67,20 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
     start_fetch(stale);  // once: alone_ leads
     return;
   }
+  ask_origin(mine, stale);
+}
+
+void Transaction::ask_origin(const store::Ref<store::Object>& mine, const store::Ref<store::Object>& stale) {
   origin::FetchOrder order;
   order.request = request_;
   order.object = mine;
   order.validate = stale;
   order.may_dial = dial_filter();
-  order.may_store = keeps;
+  order.may_store = may_store();
   order.keep_range = range_ && !http::has(head_.fields, http::FieldName::IfRange);
   order.head_of = head_of_;
-  const bool is_plain_get = head_.method == http::Method::Get && !http::has(head_.fields, http::FieldName::Range) &&
-                            !policy::has_cache_condition(head_.fields);
-  if (forward_ == Forward::VaryMiss && keeps && is_plain_get) {
-    constexpr std::size_t kMostTags = 8;
-    order.variants = store.variants(key_, hash_, kMostTags);
-    std::erase_if(order.variants, [this](const auto& variant) {
-      return variant->head()->restricted && !connection_.peer().is_loopback();
-    });
-  }
+  order.variants = variants_to_offer();
+  is_condition_held_back_ = stale || base_;
   if (base_) ask_for_gap(order);
   if (request_->has_body) {
     const bool chunked = framing_.kind == wire::Framing::Kind::Chunked;
@@ -99,6 +96,21 @@ void Transaction::start_fetch(const store::Ref<store::Object>& stale) {
     };
   }
   worker_.origin().start(std::move(order));
+}
+
+// RFC 9111 section 4.3.1: what is stored for other requests may be just what this one needs.
+std::vector<store::Ref<store::Object>> Transaction::variants_to_offer() const {
+  constexpr std::size_t kMostTags = 8;
+  const bool is_plain_get = head_.method == http::Method::Get && !http::has(head_.fields, http::FieldName::Range) &&
+                            !policy::has_cache_condition(head_.fields);
+  if (forward_ != Forward::VaryMiss || !may_store() || !is_plain_get) return {};
+  auto variants = worker_.shared().store.variants(key_, hash_, kMostTags);
+  std::erase_if(variants, [this](const auto& variant) {
+    http::FieldList stored;
+    variant->head()->parse_fields(stored);
+    return !policy::may_offer(stored) || (variant->head()->restricted && !connection_.peer().is_loopback());
+  });
+  return variants;
 }
 
 // RFC 5861 section 3. Whoever else asks meanwhile finds the flight and starts no other.
@@ -140,9 +152,10 @@ Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
     alone_ = true;
     return Next::More;  // the same step again, now for itself
   }
-  if (policy::is_origin_error(head.status) && may_serve_on_error(stale)) {
+  const auto& fallback = stale ? stale : head_of_;
+  if (policy::is_origin_error(head.status) && may_serve_on_error(fallback)) {
     stop_reading();
-    return serve_stale(stale);
+    return serve_stale(fallback);
   }
   if (collapsed_) {
     result_ = Result::Collapsed;
@@ -180,7 +193,9 @@ Next Transaction::on_fetch_failed(const store::Ref<store::Object>& stale) {
     alone_ = true;
     return Next::More;
   }
-  if (may_serve_on_error(stale)) return serve_stale(stale);
+  const auto& fallback = stale ? stale : head_of_;
+  if (may_serve_on_error(fallback)) return serve_stale(fallback);
+  base_ = nullptr;
   result_ = Result::Error;
   std::string_view what = "Larder could not get an answer from the site you asked for.";
   if (failure.status == 403) what = "This address may not be reached through the proxy.";

@@ -1,5 +1,6 @@
 // The steps of a Transaction about ranges and parts: which stored bytes answer a request, and what has to be fetched to
 // make a stored part do (RFC 9110 section 14, RFC 9111 sections 3.3 and 3.4).
+#include <algorithm>
 #include <random>
 
 #include "cache/http/text.h"
@@ -25,14 +26,23 @@ bool is_all_there(const store::Object& object, const policy::ByteRange& range) {
   return object.parts() == nullptr || policy::missing(range, object.parts()->ranges()).empty();
 }
 
+// Which of a representation's fields go into an answer put together of parts of it. A 416 is about the request (RFC
+// 9110 section 15.5.17), and a digest of the whole message is none of a part (RFC 9530 section 2).
+bool belongs_into(unsigned status, const http::Field& field) {
+  if (status == 416) return field.id == http::FieldName::Date || field.id == http::FieldName::AcceptRanges;
+  if (field.id == http::FieldName::ContentRange) return false;
+  return status != 206 || !(http::equals_ignoring_case(field.name, "Content-Digest") ||
+                            http::equals_ignoring_case(field.name, "Content-MD5"));
+}
+
 // What separates the parts of one answer: not to be met in any content.
 std::string make_boundary() {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  thread_local std::mt19937_64 random{std::random_device{}()};
+  std::random_device random;  // the system's: an origin must not be able to foresee it
   std::string boundary = "larder-";
-  for (int word = 0; word < 2; ++word) {
-    std::uint64_t bits = random();
-    for (int i = 0; i < 16; ++i, bits >>= 4) boundary.push_back(kDigits[bits & 15]);
+  for (int word = 0; word < 4; ++word) {
+    auto bits = random();
+    for (int i = 0; i < 8; ++i, bits >>= 4) boundary.push_back(kDigits[bits & 15]);
   }
   return boundary;
 }
@@ -75,12 +85,15 @@ Next Transaction::use_parts() {
   if (verdict.ranges.size() > 1 || !policy::strong_validator(stored, head.meta, now)) return fetch_anew();
   const auto gaps = policy::missing(wanted_, object_->parts()->ranges());
   gap_ = {gaps.front().first, gaps.back().last};
-  if (asked_.only_if_cached) return refuse_to_fetch();
-  base_ = std::move(object_);
-  object_ = nullptr;
-  from_cache_ = false;
   forward_ = Forward::Partial;
   reason_ = Reason::Partial;
+  from_cache_ = false;
+  base_ = std::move(object_);
+  object_ = nullptr;
+  if (asked_.only_if_cached) {
+    base_ = nullptr;
+    return refuse_to_fetch();
+  }
   return go(kComplete);
 }
 
@@ -212,9 +225,7 @@ void Transaction::write_assembled(const Assembled& answer) {
   wire::append_status_line(out, answer.status, http::reason_phrase(answer.status));
   http::FieldList fields;
   for (const http::Field& field : answer.fields) {
-    const bool is_of_whole =
-        field.id == http::FieldName::ContentRange || (answer.status == 416 && field.id == http::FieldName::ContentType);
-    if (!is_of_whole) fields.push_back(field);
+    if (belongs_into(answer.status, field)) fields.push_back(field);
   }
   wire::append_end_to_end(out, fields);
   if (answer.range || answer.status == 416) {
@@ -223,6 +234,7 @@ void Transaction::write_assembled(const Assembled& answer) {
                  : policy::append_content_range(out, answer.complete);
     out += "\r\n";
   }
+  if (answer.status == 416) out += "Cache-Control: no-store\r\n";
   out += "Content-Length: ";
   http::append_number(out, head_.method == http::Method::Head ? answer.complete : assembly_->size());
   out += "\r\n";

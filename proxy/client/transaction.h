@@ -132,6 +132,8 @@ class Transaction {
   // fetch, validate
   Next fetch_for(const store::Ref<store::Object>& stale);
   void start_fetch(const store::Ref<store::Object>& stale);
+  void ask_origin(const store::Ref<store::Object>& mine, const store::Ref<store::Object>& stale);
+  [[nodiscard]] std::vector<store::Ref<store::Object>> variants_to_offer() const;
   void revalidate_in_background(const store::Ref<store::Object>& stale);
   Next on_head_known(const store::Ref<store::Object>& stale);
   Next on_fetch_failed(const store::Ref<store::Object>& stale);
@@ -199,7 +201,8 @@ class Transaction {
   policy::ByteRange wanted_;           // what of it the client gets
   bool is_part_wanted_ = false;        // because it asked for a range
   std::string multipart_type_;
-  store::Ref<store::Object> object_;  // being read
+  bool is_condition_held_back_ = false;  // the origin was asked by another condition than the client's
+  store::Ref<store::Object> object_;     // being read
   std::optional<store::Reader> reader_;
   std::unique_ptr<Assembly> assembly_;  // the answer's content when it is not simply all that reader_ reads
   std::shared_ptr<origin::LoopWaker> waker_;

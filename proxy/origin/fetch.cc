@@ -1,6 +1,5 @@
 #include "proxy/origin/fetch.h"
 
-#include "cache/http/entity_tag.h"
 #include "cache/http/text.h"
 #include "cache/policy/validation.h"
 #include "proxy/wire/serialise.h"
@@ -65,12 +64,9 @@ Fetch::Fetch(Origin& origin, FetchOrder order)
       decoder_(wire_limits(*config_)) {
   object().set_writer(waker_);
   const auto& uri = order_.request->uri;
-  http::append_lower(pool_key_, uri.authority.host);
-  if (!rules_->urls.is_empty()) {
-    rule_ = rules_->urls.match(pool_key_, uri.path_and_query.substr(0, uri.path_and_query.find('?')));
-  }
-  pool_key_.push_back(':');
-  http::append_number(pool_key_, uri.port());
+  pool_key_ = pool_key(uri.authority.host, uri.port());
+  std::string key;
+  rule_ = policy::append_cache_key(key, uri, rules_->urls);
 }
 
 Fetch::~Fetch() {
@@ -196,12 +192,12 @@ void Fetch::append_variants() {
   for (const auto& variant : order_.variants) {
     http::FieldList stored;
     variant->head()->parse_fields(stored);
-    const auto tag = http::value_of(stored, http::FieldName::ETag);
-    if (!tag || !http::parse_entity_tag(*tag) || tags.find(*tag) != std::string::npos) continue;
+    const auto tag = http::value_of(stored, http::FieldName::ETag).value_or("");
+    if (tags.find(tag) != std::string::npos) continue;
     if (!tags.empty()) tags += ", ";
-    tags += *tag;
+    tags += tag;
   }
-  if (!tags.empty()) wire::append_field(output_, "If-None-Match", tags);
+  wire::append_field(output_, "If-None-Match", tags);
 }
 
 void Fetch::append_range() {
@@ -347,11 +343,14 @@ void Fetch::on_interim(const http::ResponseHead& head) {
     fail(502, "http_protocol_error", "the origin sent too many interim responses");
     return;
   }
+  if (order_.in_background) return;
   std::string text;
   wire::append_status_line(text, head.status, head.reason);
   wire::append_end_to_end(text, head.fields);
   text += "\r\n";
-  object().add_interim(std::move(text));
+  constexpr std::size_t kMostBytes = 64ULL * 1024;  // all together; more is left out, as a proxy may
+  interim_bytes_ += text.size();
+  if (interim_bytes_ <= kMostBytes) object().add_interim(std::move(text));
 }
 
 void Fetch::on_switching(const http::ResponseHead& head, std::size_t head_bytes) {

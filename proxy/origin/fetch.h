@@ -28,6 +28,8 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   Fetch(Origin& origin, FetchOrder order);
   ~Fetch() override;
   void start();
+  // Nobody waits for it.
+  [[nodiscard]] bool is_in_background() const { return order_.in_background && !object().has_readers(); }
 
  private:
   enum class Phase : std::uint8_t { Connecting, Head, Body, Over };
@@ -123,6 +125,7 @@ class Fetch final : public net::Buried, private net::Stream::Events {
   http::ResponseHead response_;
   bool any_byte_ = false;
   unsigned interims_ = 0;
+  std::size_t interim_bytes_ = 0;
   wire::Framing framing_;
   std::uint64_t left_ = 0;  // of a Length body
   wire::ChunkedDecoder decoder_;

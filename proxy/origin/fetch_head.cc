@@ -3,6 +3,7 @@
 #include "cache/policy/invalidation.h"
 #include "cache/policy/override.h"
 #include "cache/policy/range.h"
+#include "cache/policy/reuse.h"
 #include "cache/policy/storable.h"
 #include "cache/policy/targeted.h"
 #include "cache/policy/validation.h"
@@ -30,6 +31,10 @@ bool is_lasting(policy::Reason reason, unsigned status) {
     case policy::Reason::RequestBody:
     case policy::Reason::Authorization:
     case policy::Reason::NotModifiedForClient:
+    case policy::Reason::MethodNotStorable:
+    case policy::Reason::UnkeyedField:
+    case policy::Reason::StatusNotStorable:
+    case policy::Reason::Partial:
       return false;
     default:
       return status < 500;
@@ -85,7 +90,15 @@ http::ResponseDirectives Fetch::read_meta(store::Head& head, const http::Respons
 
 void Fetch::judge(store::Head& head, const http::ResponseHead& response) const {
   const auto said = read_meta(head, response);
-  if (order_.may_store) judge_storing(head, response, said, order_.request->head);
+  if (!order_.may_store) return;
+  judge_storing(head, response, said, order_.request->head);
+  // What hides an outage must not be replaced by it.
+  const bool hides = order_.validate && policy::is_origin_error(response.status) &&
+                     policy::may_serve_on_error({}, order_.validate->head()->meta, origin_.house_.loop.wall());
+  if (hides) {
+    head.shareable = false;
+    head.store_reason = policy::Reason::StaleIfError;
+  }
 }
 
 void Fetch::judge_storing(store::Head& head, const http::ResponseHead& response, const http::ResponseDirectives& said,
@@ -124,8 +137,8 @@ void Fetch::after_head(const http::ResponseHead& head, const store::Head& stored
       store.remember_unshareable(object().hash(), !is_followable);
     }
     if (!stored.shareable) store.leave(object());
-    // A new answer that may not be kept makes the old one wrong; an error of the origin does not.
-    if (order_.validate && !stored.shareable && head.status < 500) store.remove(*order_.validate);
+    const bool is_over = !stored.shareable && policy::ends_stored(stored.store_reason, head.status);
+    if (order_.validate && is_over) store.remove(*order_.validate);
   }
 }
 
@@ -154,13 +167,16 @@ void Fetch::update_by_head(const http::ResponseHead& head) {
   http::RequestHead as_get = order_.request->head;
   as_get.method = http::Method::Get;
   judge_storing(*made, renewed, read_meta(*made, renewed), as_get);
-  if (!policy::has_same_vary(fields, renewed.fields)) made->shareable = false;
+  if (!policy::has_same_vary(fields, renewed.fields)) {
+    origin_.house_.store.remove(stored);
+    return;
+  }
   made->vary = stored.head()->vary;
   made->restricted = made->restricted || stored.head()->restricted;
   made->length = stored.head()->length;
   made->validated = true;
   if (!made->shareable || made->store_reason != policy::Reason::Stored) {
-    origin_.house_.store.remove(stored);
+    if (policy::ends_stored(made->store_reason, 200)) origin_.house_.store.remove(stored);
     return;
   }
   auto updated = store::make_ref<store::Object>(stored.key(), stored.hash());
@@ -222,7 +238,9 @@ void Fetch::on_not_modified(const http::ResponseHead& head) {
   after_head(renewed, *made);
   const bool keep = made->shareable && made->store_reason == policy::Reason::Stored;
   object().complete_with(made, *order_.validate);
-  if (keep) {
+  if (keep && order_.variants.empty()) {
+    origin_.house_.store.commit_renewed(order_.object, *order_.validate, tick());
+  } else if (keep) {
     origin_.house_.store.commit(order_.object, tick());
   }
   finish();

@@ -1,4 +1,7 @@
 // What becomes of a 206: its bytes join those that are stored of the same representation (RFC 9111 section 3.4).
+#include <algorithm>
+
+#include "cache/http/text.h"
 #include "cache/policy/range.h"
 #include "cache/policy/validation.h"
 #include "proxy/origin/fetch.h"
@@ -6,7 +9,16 @@
 namespace larder::origin {
 namespace {
 
-constexpr int kTries = 4;  // another part may come in between; then this one is worth no more
+constexpr int kTries = 4;                // another part may come in between; then this one is worth no more
+constexpr std::size_t kMostParts = 256;  // that do not touch; each costs a little at every request
+
+// They describe the content of one message, not the representation (RFC 9530 section 2).
+void drop_message_digests(http::FieldList& fields) {
+  fields.erase_if([](const http::Field& field) {
+    return http::equals_ignoring_case(field.name, "Content-Digest") ||
+           http::equals_ignoring_case(field.name, "Content-MD5");
+  });
+}
 
 }  // namespace
 
@@ -19,6 +31,8 @@ store::Ref<store::Object> Fetch::combine(const store::Part& part, const store::O
     if (base->parts()->complete == complete) older = base->parts();
   }
   const auto parts = store::add_part(older, part, complete);
+  const std::uint64_t largest = std::min(rules_->max_object, origin_.house_.store.largest());
+  if (parts->list.size() > kMostParts || parts->size() > largest) return nullptr;
 
   http::ResponseHead head;
   head.status = 200;  // of the representation, whether or not all of it is there
@@ -26,6 +40,7 @@ store::Ref<store::Object> Fetch::combine(const store::Part& part, const store::O
   head.reason = http::reason_phrase(head.status);
   http::FieldList fields;
   fresh.parse_fields(fields);
+  drop_message_digests(fields);
   if (older != nullptr) {
     http::FieldList stored;
     base->head()->parse_fields(stored);

@@ -1,8 +1,19 @@
 #include "proxy/origin/origin.h"
 
+#include <algorithm>
+
+#include "cache/http/text.h"
 #include "proxy/origin/fetch.h"
 
 namespace larder::origin {
+
+std::string pool_key(std::string_view host, std::uint16_t port) {
+  std::string key;
+  http::append_lower(key, host);
+  key.push_back(':');
+  http::append_number(key, port);
+  return key;
+}
 
 policy::Rules rules_of(const conf::Config& config) {
   policy::Rules rules;
@@ -50,11 +61,21 @@ void Origin::start(FetchOrder order) {
   started.start();
 }
 
+void Origin::adopt(net::Fd fd, const net::Address& peer, const http::Authority& authority) {
+  // Counted as used once: when it turns out to be dead, the request goes on another one.
+  house_.pool.park(pool_key(authority.host, authority.port), {std::move(fd), peer, 1}, house_.loop.now());
+}
+
+bool Origin::is_idle() const {
+  return std::all_of(fetches_.begin(), fetches_.end(),
+                     [](const auto& entry) { return entry.second->is_in_background(); });
+}
+
 void Origin::forget(Fetch& fetch) {
   const auto it = fetches_.find(&fetch);
   house_.loop.bury(std::move(it->second));
   fetches_.erase(it);
-  if (fetches_.empty() && on_idle_) on_idle_();
+  if (on_idle_ && is_idle()) on_idle_();
 }
 
 }  // namespace larder::origin

@@ -70,10 +70,13 @@ class Origin {
 
   // For fetches from now on.
   void configure(std::shared_ptr<const conf::Config> config);
+  // A connection that a tunnel has opened and does not need: for later fetches from there.
+  void adopt(net::Fd fd, const net::Address& peer, const http::Authority& authority);
   // Never calls back inside this call; the outcome is seen on the object.
   void start(FetchOrder order);
   [[nodiscard]] const std::shared_ptr<const policy::Rules>& rules() const { return rules_; }
-  [[nodiscard]] bool is_idle() const { return fetches_.empty(); }
+  // Nothing that anybody waits for is in flight.
+  [[nodiscard]] bool is_idle() const;
   // Called when the last fetch has ended.
   void set_on_idle(std::function<void()> on_idle) { on_idle_ = std::move(on_idle); }
 
@@ -87,6 +90,9 @@ class Origin {
   std::unordered_map<Fetch*, std::unique_ptr<Fetch>> fetches_;
   std::function<void()> on_idle_;
 };
+
+// Under which a connection is parked: "host:port".
+std::string pool_key(std::string_view host, std::uint16_t port);
 
 // What to tell a client whose origin could not be reached.
 store::Failure failure_of(const net::DialError& error);

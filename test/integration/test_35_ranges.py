@@ -243,6 +243,47 @@ class Ranges(ProxyCase):
         self.assert_part(self.part(origin, "10-19"), 10, 19)  # from what it sent
         self.assertEqual(len(origin.requests), 1)
 
+    def test_a_416_is_about_the_request_alone(self):
+        origin = self.serve(fields={"Cache-Control": "max-age=600", "Set-Cookie": "a=b"})
+        self.fetch(origin.url("/r"))
+        response = self.part(origin, "5000000-")
+        self.assertEqual((response.status, response["Cache-Control"]), (416, "no-store"))
+        for name in ("Set-Cookie", "Content-Type", "ETag"):
+            self.assertNotIn(name, response.fields)
+
+    def test_digests_of_a_message_are_not_those_of_a_part(self):
+        digest = {"Content-Digest": "sha-256=:AAAA:", "Content-MD5": "AAAA", "Repr-Digest": "sha-256=:BBBB:"}
+        origin = self.serve(fields={"Cache-Control": "max-age=600", **digest})
+        self.part(origin, "0-99999")
+        whole = self.fetch(origin.url("/r"))
+        self.assert_ok(whole, WHOLE)
+        part = self.part(origin, "0-9")
+        self.assert_part(part, 0, 9)
+        for name in ("Content-Digest", "Content-MD5"):
+            self.assertNotIn(name, part.fields)
+        self.assertEqual(part["Repr-Digest"], digest["Repr-Digest"])
+
+    def test_a_multipart_with_a_content_range_is_not_kept(self):
+        answer = response_bytes(206, {"Cache-Control": "max-age=600", "Content-Range": "bytes 0-4/10",
+                                      "Content-Type": "Multipart/ByteRanges; boundary=x"}, b"01234")
+        origin = self.scripted(answer, answer)
+        for _ in range(2):
+            self.assert_ok(self.part(origin, "0-4"), "01234", status=206)
+
+    def test_parts_larger_than_allowed_are_not_kept(self):
+        proxy = self.larder({"cache.max_object": '"300KiB"'})
+        origin = self.serve()
+        for first in range(0, 1_000_000, 100_000):
+            self.assert_part(self.fetch(origin.url("/r"), {"Range": f"bytes={first}-{first + 99_999}"}, proxy=proxy), first, first + 99_999)
+        self.assertLess(proxy.metric('larder_cache_bytes{tier="memory"}'), 400_000)
+
+    def test_a_clients_condition_on_what_has_changed(self):
+        """The stored one was stale, the origin sent the new one whole, and the client has just that."""
+        origin = self.serve(fields={"Cache-Control": "max-age=0"})
+        self.fetch(origin.url("/r"))
+        self.script.tag = '"v2"'
+        self.assertEqual(self.fetch(origin.url("/r"), {"If-None-Match": '"v2"'}).status, 304)
+
     def test_unsafe_methods_drop_the_parts(self):
         origin = self.serve()
         self.part(origin, "0-99")

@@ -78,6 +78,148 @@ class Variants(ProxyCase):
             self.assert_ok(self.fetch(origin.url("/"), {"X-Kind": kind}), kind)
 
 
+    def test_a_coded_form_is_not_offered_to_who_cannot_read_it(self):
+        """Express and old Apaches give the plain and the gzip form one tag and would say 304 of either."""
+        def respond(request, _):
+            if request["If-None-Match"]:
+                return response_bytes(304, {"ETag": '"same"', "Cache-Control": "max-age=600", "Vary": "Accept-Encoding"})
+            coded = request["Accept-Encoding"] == "gzip"
+            fields = {"ETag": '"same"', "Cache-Control": "max-age=600", "Vary": "Accept-Encoding"}
+            return page({**fields, **({"Content-Encoding": "gzip"} if coded else {})}, b"coded" if coded else b"plain")
+
+        origin = self.origin(respond)
+        self.assert_ok(self.fetch(origin.url("/"), {"Accept-Encoding": "gzip"}), "coded")
+        response = self.fetch(origin.url("/"))
+        self.assert_ok(response, "plain")
+        self.assertNotIn("Content-Encoding", response.fields)
+
+
+class Outages(ProxyCase):
+    """What hides an outage must not be lost to the outage, nor to anybody who asks in an odd way."""
+    keys = {"cache.negative.server_error": '"10m"'}
+    STALE = {"Cache-Control": "max-age=0", "ETag": '"1"'}
+
+    def test_an_error_that_may_be_kept_does_not_replace_it(self):
+        for fields in ({}, {"Cache-Control": "max-age=600"}):
+            with self.subTest(fields):
+                origin = self.origin(lambda r, c: page(self.STALE, b"good") if len(c.origin.requests) == 1 else page(fields, b"bad", 503))
+                for _ in range(4):
+                    self.assert_ok(self.fetch(origin.url("/")), "good")
+
+    def test_head_is_covered_too(self):
+        origin = self.origin(lambda r, c: page(self.STALE, b"good") if r.method == "GET" else response_bytes(503))
+        self.fetch(origin.url("/"))
+        response = self.fetch(origin.url("/"), method="HEAD")
+        self.assertEqual((response.status, response["Content-Length"]), (200, "4"))
+
+    def test_odd_requests_do_not_take_it_away(self):
+        def respond(request, connection):
+            if len(connection.origin.requests) == 1:
+                return page(self.STALE, b"good")
+            if request["Range"]:
+                return response_bytes(416, {"Content-Range": "bytes */4"})
+            if request["X-Odd"]:
+                return response_bytes(int(request["X-Odd"]), {"Cache-Control": "no-store"}, b"no")
+            if request["If-None-Match"] and (request["Authorization"] or request["X-Forwarded-Host"]):
+                return response_bytes(304, self.STALE)
+            if request.method == "HEAD":
+                return response_bytes(200, {"Content-Length": "4", **self.STALE})
+            return response_bytes(503)
+
+        for method, odd in (("GET", {"Range": "bytes=99-"}), ("GET", {"Authorization": "Basic x"}), ("GET", {"X-Forwarded-Host": "evil"}),
+                            ("GET", {"X-Odd": "400"}), ("GET", {"X-Odd": "429"}), ("HEAD", {"Cache-Control": "no-store"}),
+                            ("HEAD", {"Authorization": "Basic x"})):
+            with self.subTest((method, odd)):
+                origin = self.origin(respond)
+                self.fetch(origin.url("/"))
+                self.fetch(origin.url("/"), odd, method=method)
+                self.assert_ok(self.fetch(origin.url("/")), "good")  # the origin is out of order, and hidden
+
+    def test_but_the_resources_own_word_ends_it(self):
+        origin = self.scripted(page(self.STALE, b"good"), page("no-store", b"private now"), response_bytes(503))
+        self.fetch(origin.url("/"))
+        self.assert_ok(self.fetch(origin.url("/")), "private now")
+        self.assertEqual(self.fetch(origin.url("/")).status, 503)
+
+
+class Races(ProxyCase):
+    def test_a_late_304_does_not_bring_an_older_version_back(self):
+        late = threading.Event()
+
+        def respond(request, connection):
+            number = len(connection.origin.requests)
+            if number == 1:
+                return page({"Cache-Control": "max-age=0", "ETag": '"1"'}, b"v1")
+            if number == 2:
+                late.wait(20)
+                return response_bytes(304, {"ETag": '"1"', "Cache-Control": "max-age=600"})
+            return page({"Cache-Control": "max-age=600", "ETag": '"2"'}, b"v2")
+
+        origin = self.origin(respond)
+        self.fetch(origin.url("/"))
+        slow = self.client()
+        slow.send_request("GET", origin.url("/"))
+        origin.wait_requests(2)
+        self.assert_ok(self.fetch(origin.url("/"), {"Cache-Control": "no-cache"}), "v2")
+        late.set()
+        self.assert_ok(slow.read(), "v1")
+        self.assert_hit(self.fetch(origin.url("/")), "v2")
+
+    def test_one_odd_request_does_not_end_collapsing(self):
+        """After a POST, or a request that may not be stored, everybody fetched for himself."""
+        go = threading.Event()
+
+        def respond(request, connection):
+            if request.method == "GET" and not request["X-Forwarded-Host"]:
+                go.wait(20)
+            return page({"Cache-Control": "max-age=600"})
+
+        for odd in ({"method": "POST", "body": b"x"}, {"fields": {"X-Forwarded-Host": "evil"}}):
+            with self.subTest(odd):
+                go.clear()
+                origin = self.origin(respond)
+                self.fetch(origin.url("/"), **odd)
+                clients = [self.client() for _ in range(5)]
+                for client in clients:
+                    client.send_request("GET", origin.url("/"))
+                origin.wait_requests(2)
+                self.proxy.wait_metric("larder_client_connections", lambda value: value >= 5)
+                go.set()
+                for client in clients:
+                    self.assert_ok(client.read())
+                self.assertEqual(len(origin.requests), 2)
+
+
+class Memory(ProxyCase):
+    keys = {"cache.memory": '"32MiB"', "workers": "1"}
+
+    def test_interim_responses_are_not_kept(self):
+        hint = b"HTTP/1.1 103 Early Hints\r\nLink: <" + b"x" * 50_000 + b">\r\n\r\n"
+
+        def respond(request, connection):
+            return hint * 20 + page("max-age=600", b"tiny")
+
+        origin = self.origin(respond)
+        before = self.proxy.memory_kib()
+        for i in range(60):
+            self.assert_ok(self.fetch(origin.url(f"/{i}")), "tiny")
+        self.assertLess(self.proxy.memory_kib() - before, 30_000 if SANITIZED else 8_000)
+
+    def test_a_304_on_a_large_body_evicts_nothing(self):
+        """The body was counted twice while its old and its new head were there."""
+        small = self.origin(lambda r, c: page("max-age=600", b"s" * 1_000_000))
+        for i in range(10):
+            self.fetch(small.url(f"/{i}"))
+        large = self.scripted(page({"Cache-Control": "max-age=0", "ETag": '"1"'}, b"l" * 12_000_000),
+                              response_bytes(304, {"ETag": '"1"', "Cache-Control": "max-age=600"}))
+        self.fetch(large.url("/"))
+        evicted = self.proxy.metric('larder_cache_evictions_total{tier="memory"}')
+        self.assert_ok(self.fetch(large.url("/")), b"l" * 12_000_000)
+        self.assertEqual(self.proxy.metric('larder_cache_evictions_total{tier="memory"}'), evicted)
+        for i in range(10):
+            self.assert_hit(self.fetch(small.url(f"/{i}")), b"s" * 1_000_000)
+
+
 class StaleWhileRevalidate(ProxyCase):
     def test_the_stale_answer_comes_at_once_and_the_next_is_fresh(self):
         """RFC 5861 section 3."""
@@ -192,6 +334,22 @@ class Rules(ProxyCase):
         origin = self.scripted(page("no-store, private"))
         self.fetch(origin.url("/force/a"))
         self.assert_hit(self.fetch(origin.url("/force/a")), "stored")
+
+    def test_force_of_what_sets_a_cookie(self):
+        origin = self.scripted(page({"Set-Cookie": "a=b"}))
+        self.fetch(origin.url("/force/b"))
+        self.assert_hit(self.fetch(origin.url("/force/b")), "stored")
+
+    def test_never_is_for_post_too(self):
+        origin = self.scripted(page({"Cache-Control": "max-age=600", "Content-Location": "/never/form"}, b"result"), page({}, b"page"))
+        self.fetch(origin.url("/never/form"), method="POST", body=b"x")
+        self.assert_ok(self.fetch(origin.url("/never/form")), "page")
+
+    def test_a_parameter_that_hides_another_is_not_ignored(self):
+        """Origins that split at ";" too would answer for id 666."""
+        origin = self.scripted(page("max-age=600", b"666"), page("max-age=600", b"1"))
+        self.assert_ok(self.fetch(origin.url("/query/c?id=1&utm_x=a;id=666")), "666")
+        self.assert_ok(self.fetch(origin.url("/query/c?id=1")), "1")
 
     def test_ignored_parameters(self):
         seen = []

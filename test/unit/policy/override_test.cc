@@ -70,7 +70,7 @@ TEST_CASE("force overrides what the response says, but never Authorization") {
   UrlRule rule = fresh_for_a_day();
   rule.force = true;
   for (const char* said : {"Cache-Control: no-store", "Cache-Control: private", "Cache-Control: no-cache",
-                           "Cache-Control: private=\"x\", no-cache=\"y\""}) {
+                           "Cache-Control: private=\"x\", no-cache=\"y\"", "Set-Cookie: a=b"}) {
     CAPTURE(said);
     const Judged result = judged(rule, said);
     CHECK(result.reason == Reason::Stored);

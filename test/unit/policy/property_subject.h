@@ -148,7 +148,7 @@ class Subject {
       std::erase_if(kept_, [&](const KeptPtr& other) { return other->vary == made->vary; });
       kept_.insert(kept_.begin(), made);
       taken.fate = Fate::Stored;
-    } else if (may_store && base && answer.head.status < 500) {
+    } else if (may_store && base && policy::ends_stored(verdict.reason, answer.head.status)) {
       std::erase(kept_, base);
     }
     if (policy::invalidates(q.head.method, answer.head.status)) {

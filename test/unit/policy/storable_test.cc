@@ -238,6 +238,10 @@ TEST_CASE("errors that the operator keeps for a while") {
     CHECK(judged(Method::Get, kPlain, Body::None, status, "Cache-Control: no-store", rules) == Reason::NoStore);
     CHECK(judged(Method::Get, kPlain, Body::None, status, "Cache-Control: max-age=0", rules) == Reason::NoFreshness);
   }
+  const std::string large = "Cookie: " + std::string(4096, 'x');
+  for (const unsigned status : {404U, 410U, 500U, 502U, 503U, 504U}) {  // the request may have provoked it
+    CHECK(judged(Method::Get, large.c_str(), Body::None, status, "Server: x", rules) == Reason::NoFreshness);
+  }
   for (const unsigned status : {400U, 403U, 413U, 501U, 505U}) {
     CHECK(judged(Method::Get, kPlain, Body::None, status, "Server: x", rules) == Reason::NoFreshness);
   }
@@ -253,4 +257,25 @@ TEST_CASE("a body larger than the operator allows") {
   CHECK(with_length("1000") == Reason::Stored);
   CHECK(with_length("1001") == Reason::TooLarge);
   CHECK(with_length("18446744073709551615") == Reason::TooLarge);
+}
+
+TEST_CASE("what ends a stored response, and what only seems to") {
+  struct EndRow {
+    Reason reason;
+    unsigned status;
+    bool expected;
+  };
+  const EndRow rows[] = {
+      {Reason::NoStore, 200, true},        {Reason::Private, 200, true},       {Reason::VaryStar, 200, true},
+      {Reason::NoFreshness, 302, true},    {Reason::NoFreshness, 404, true},   {Reason::NoStore, 410, true},
+      {Reason::NoStore, 400, false},       {Reason::NoStore, 403, false},      {Reason::NoStore, 429, false},
+      {Reason::NoFreshness, 500, false},   {Reason::NoFreshness, 206, false},  {Reason::RequestNoStore, 200, false},
+      {Reason::Authorization, 200, false}, {Reason::UnkeyedField, 200, false}, {Reason::StatusNotStorable, 416, false},
+      {Reason::Partial, 206, false},       {Reason::TooLarge, 200, false},     {Reason::StaleIfError, 503, false},
+  };
+  for (const EndRow& row : rows) {
+    CAPTURE(to_string(row.reason));
+    CAPTURE(row.status);
+    CHECK(ends_stored(row.reason, row.status) == row.expected);
+  }
 }

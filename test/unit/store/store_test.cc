@@ -233,7 +233,9 @@ TEST_CASE("fills may hold half the capacity and give back what they do not keep"
   CHECK(k.store.reserve(512 << 10));
   CHECK_FALSE(k.store.reserve(1));
   k.store.release(512 << 10);
-  CHECK(k.store.stats().bytes == 0);
+  CHECK(k.store.reserve(1));
+  k.store.release(1);
+  CHECK(k.store.stats().bytes == 0);  // only chunks are charged
   {
     const auto object = k.pending("http://a/");
     object->publish_head(make_ref<Head>(), {.keep = true});
