@@ -78,7 +78,8 @@ void ValueBuilder::put(Item item) {
 
 void ValueBuilder::start_object() {
   if (skipped_ == 0 && in_ == In::List) {
-    list().push_back({Item::Type::Object, "an object"});
+    Item object{Item::Type::Object, "an object"};
+    list().push_back(std::move(object));
     in_ = In::Object;
   } else {
     skip("an object");

@@ -135,7 +135,12 @@ Next Transaction::lookup() {
     reason_ = found.other_variants ? Reason::VaryMismatch : Reason::NotStored;
     return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
   }
-  const store::Head& stored = *found.object->head();
+  return judge_stored(std::move(found.object));
+}
+
+// May what is stored answer this request, now, or has the origin to be asked about it?
+Next Transaction::judge_stored(store::Ref<store::Object> object) {
+  const store::Head& stored = *object->head();
   if (stored.restricted && !connection_.peer().is_loopback()) {
     return deny("destination_ip_prohibited", "This address may not be reached through the proxy.",
                 "the stored response came from a local address");
@@ -144,24 +149,24 @@ Next Transaction::lookup() {
   reason_ = verdict.reason;
   if (verdict.reuse != policy::Reuse::Validate) {
     result_ = verdict.reuse == policy::Reuse::Fresh ? Result::Hit : Result::Stale;
-    return use_stored(std::move(found.object));
+    return use_stored(std::move(object));
   }
   if (head_.method == http::Method::Get &&
       policy::may_serve_while_revalidating(asked_, stored.meta, worker_.loop().wall())) {
-    revalidate_in_background(found.object);
+    revalidate_in_background(object);
     result_ = Result::Stale;
     reason_ = Reason::StaleWhileRevalidate;
-    return use_stored(std::move(found.object));
+    return use_stored(std::move(object));
   }
   const bool is_requests_wish = verdict.reason == Reason::RequestNoCache || verdict.reason == Reason::RequestMaxAge ||
                                 verdict.reason == Reason::RequestMinFresh;
   forward_ = is_requests_wish ? Forward::Request : Forward::Stale;
   if (asked_.only_if_cached) return refuse_to_fetch();
   if (head_.method == http::Method::Head) {
-    head_of_ = std::move(found.object);
+    head_of_ = std::move(object);
     return go(kFetch);
   }
-  stale_ = std::move(found.object);
+  stale_ = std::move(object);
   return go(kValidate);
 }
 

@@ -106,6 +106,7 @@ class Transaction {
   void on_dialled(tl::expected<net::Dialled, net::DialError> result);
 
   // lookup
+  Next judge_stored(store::Ref<store::Object> object);
   Next refuse_to_fetch();
   Next use_stored(store::Ref<store::Object> object);  // result_ says how it may be used
 
