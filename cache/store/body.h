@@ -38,6 +38,7 @@ class Stretch {
   Stretch(Ref<const Body> body, std::uint64_t from, std::uint64_t size);
   // The next piece, at most `most` bytes; false at the end.
   bool next(std::size_t most, Piece& piece);
+  [[nodiscard]] bool is_at_end() const { return left_ == 0; }
 
  private:
   Ref<const Body> body_;

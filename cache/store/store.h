@@ -88,7 +88,7 @@ class Store {
  private:
   static constexpr std::size_t kShards = 32;
   static constexpr std::size_t kHints = 512;
-  static constexpr std::size_t kMostVariants = 64;
+  static constexpr std::size_t kMostVariants = 256;  // of one URI: each look-up may have to try them all
 
   struct Shard {
     std::mutex mutex;

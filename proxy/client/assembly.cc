@@ -7,7 +7,7 @@ namespace larder::client {
 using Status = store::Reader::Status;
 
 void Assembly::add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size) {
-  segments_.push_back({store::Stretch(body, from, size), 0});
+  segments_.push_back({store::Stretch(body, from, size), 0, 0});
   size_ += size;
 }
 
@@ -33,8 +33,14 @@ void Assembly::add_stored(const store::Object& object, const policy::ByteRange& 
 }
 
 void Assembly::add_fetched(std::uint64_t size) {
-  segments_.push_back({std::nullopt, size});
+  segments_.push_back({std::nullopt, size, fetched_++});
   size_ += size;
+}
+
+bool Assembly::is_at_fetched(std::size_t n) {
+  const auto is_over = [](const Segment& s) { return s.stored ? s.stored->is_at_end() : s.left == 0; };
+  while (!segments_.empty() && is_over(segments_.front())) segments_.pop_front();
+  return !segments_.empty() && !segments_.front().stored && segments_.front().number == n;
 }
 
 Status Assembly::next(store::Reader* reader, std::size_t most, store::Piece& piece) {

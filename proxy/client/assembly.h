@@ -20,6 +20,8 @@ class Assembly {
   // So many bytes from the Reader, the next ones of what it reads.
   void add_fetched(std::uint64_t size);
 
+  // The next byte is one of the (n+1)th fetched stretch, for n from 0: who reads must have a Reader of that one.
+  [[nodiscard]] bool is_at_fetched(std::size_t n);
   // All bytes that were added.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   // As Reader::next, over everything in the order it was added. End when the Reader ends too early: see is_cut().
@@ -30,12 +32,14 @@ class Assembly {
  private:
   struct Segment {
     std::optional<store::Stretch> stored;  // none: fetched
-    std::uint64_t left = 0;                // of a fetched one
+    std::uint64_t left = 0;                // of a fetched one, which is never empty at first
+    std::size_t number = 0;                // of a fetched one
   };
   void add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size);
 
   std::deque<Segment> segments_;
   std::uint64_t size_ = 0;
+  std::size_t fetched_ = 0;  // how many were added
   bool cut_ = false;
 };
 

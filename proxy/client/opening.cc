@@ -1,5 +1,7 @@
 #include "proxy/client/opening.h"
 
+#include <algorithm>
+#include <iterator>
 #include <variant>
 
 #include "cache/http/text.h"
@@ -16,6 +18,17 @@ std::uint16_t port_of(const http::Authority& authority) {
   return authority.port != 0 ? authority.port : kHttpPort;
 }
 
+// Whether the bytes may be the beginning of a request by a method that anybody uses; another protocol shall not have to
+// wait for a line's end that it does not know.
+bool may_be_request(std::string_view bytes) {
+  constexpr std::string_view kMethods[] = {"GET ",   "HEAD ",  "POST ",    "PUT ",      "DELETE ",
+                                           "PATCH ", "TRACE ", "OPTIONS ", "PROPFIND ", "REPORT "};
+  return std::any_of(std::begin(kMethods), std::end(kMethods), [bytes](std::string_view method) {
+    const auto n = std::min(method.size(), bytes.size());
+    return method.substr(0, n) == bytes.substr(0, n);
+  });
+}
+
 }  // namespace
 
 bool is_for(const http::RequestHead& request, std::string_view authority) {
@@ -26,6 +39,7 @@ bool is_for(const http::RequestHead& request, std::string_view authority) {
 }
 
 Opening::Verdict Opening::judge(std::string_view bytes, std::string_view authority, const wire::Limits& limits) {
+  if (!may_be_request(bytes)) return Verdict::Other;
   wire::RequestParser parser(limits);
   http::RequestHead head;
   const auto parsed = parser.parse(bytes, head);

@@ -187,6 +187,14 @@ Next Transaction::deliver_body() {
       connection_.flush();
       if (connection_.is_output_full()) return Next::Suspend;  // on_writable resumes
     }
+    if (assembly_ && base_ && assembly_->is_at_fetched(gap_ + (is_gap_asked_ ? 0 : 1))) {
+      const GapStatus gap = go_on_to_next_gap();
+      if (gap == GapStatus::Failed) return give_up_body("http_response_incomplete");
+      if (gap == GapStatus::Wait) {
+        connection_.flush();
+        return Next::Suspend;
+      }
+    }
     store::Piece piece;
     const auto status =
         assembly_ ? assembly_->next(reader_ ? &*reader_ : nullptr, kPiece, piece) : reader_->next(kPiece, piece);

@@ -83,8 +83,10 @@ Next Transaction::use_parts() {
   wanted_ = is_part_wanted_ ? verdict.ranges.front() : policy::ByteRange{0, length_of(*object_) - 1};
   // Parts without a strong validator are never combined; several ranges of which something is missing are not worth it.
   if (verdict.ranges.size() > 1 || !policy::strong_validator(stored, head.meta, now)) return fetch_anew();
-  const auto gaps = policy::missing(wanted_, object_->parts()->ranges());
-  gap_ = {gaps.front().first, gaps.back().last};
+  gaps_ = policy::missing(wanted_, object_->parts()->ranges());
+  constexpr std::size_t kMostGaps = 16;  // more requests than that cost more than the bytes between
+  if (gaps_.size() > kMostGaps) gaps_ = {{gaps_.front().first, gaps_.back().last}};
+  gap_ = 0;
   forward_ = Forward::Partial;
   reason_ = Reason::Partial;
   from_cache_ = false;
@@ -126,16 +128,17 @@ void Transaction::ask_for_gap(origin::FetchOrder& order) const {
   const store::Head& head = *base_->head();
   http::FieldList stored;
   head.parse_fields(stored);
-  order.range = gap_;
-  order.to_end = gap_.last + 1 == base_->parts()->complete;
+  order.range = gaps_[gap_];
+  order.to_end = gaps_[gap_].last + 1 == base_->parts()->complete;
   if (const auto validator = policy::strong_validator(stored, head.meta, worker_.loop().wall())) {
     order.if_range = validator->text;
   }
 }
 
 bool Transaction::is_the_gap(const store::Head& head) const {
-  return head.content_range && head.content_range->range == gap_ &&
-         head.content_range->complete == base_->parts()->complete && head.length.value_or(gap_.size()) == gap_.size() &&
+  const policy::ByteRange& gap = gaps_[gap_];
+  return head.content_range && head.content_range->range == gap &&
+         head.content_range->complete == base_->parts()->complete && head.length.value_or(gap.size()) == gap.size() &&
          store::is_same_representation(*base_->head(), head, worker_.loop().wall());
 }
 
@@ -155,6 +158,25 @@ Next Transaction::on_gap_head() {
 }
 
 // --- deliver ---
+
+// The answer has come to the next part that is missing: it is asked for only now.
+Transaction::GapStatus Transaction::go_on_to_next_gap() {
+  if (!is_gap_asked_) {
+    ++gap_;
+    is_gap_asked_ = true;
+    start_fetch(nullptr);
+  }
+  switch (reader_->await_head()) {
+    case store::Reader::Status::Wait:
+      return GapStatus::Wait;
+    case store::Reader::Status::Failed:
+      return GapStatus::Failed;
+    default:
+      // It may be another representation by now; what was sent of this one cannot be taken back.
+      is_gap_asked_ = false;
+      return is_the_gap(*object_->head()) ? GapStatus::Ready : GapStatus::Failed;
+  }
+}
 
 bool Transaction::start_selected() {
   const store::Head& head = *object_->head();
@@ -187,9 +209,13 @@ void Transaction::start_completed(const store::Head& head) {
   head.parse_fields(fresh);
   policy::merge(stored, fresh, merged);
   assembly_ = std::make_unique<Assembly>();
-  if (gap_.first > wanted_.first) assembly_->add_stored(*base_, {wanted_.first, gap_.first - 1});
-  assembly_->add_fetched(gap_.size());
-  if (gap_.last < wanted_.last) assembly_->add_stored(*base_, {gap_.last + 1, wanted_.last});
+  std::uint64_t at = wanted_.first;
+  for (const policy::ByteRange& gap : gaps_) {
+    if (gap.first > at) assembly_->add_stored(*base_, {at, gap.first - 1});
+    assembly_->add_fetched(gap.size());
+    at = gap.last + 1;
+  }
+  if (at <= wanted_.last) assembly_->add_stored(*base_, {at, wanted_.last});
   const auto complete = base_->parts()->complete;
   if (is_part_wanted_) {
     write_assembled({206, &head, merged, wanted_, complete});

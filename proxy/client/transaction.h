@@ -117,6 +117,8 @@ class Transaction {
   Next fetch_anew();  // the stored part is of no use
   void ask_for_gap(origin::FetchOrder& order) const;
   Next on_gap_head();
+  enum class GapStatus : std::uint8_t { Ready, Wait, Failed };
+  GapStatus go_on_to_next_gap();
   [[nodiscard]] bool is_the_gap(const store::Head& head) const;
   bool start_selected();  // false: the answer is the whole stored body, as always
   void start_completed(const store::Head& head);
@@ -195,12 +197,14 @@ class Transaction {
 
   std::optional<policy::RangeSet> range_;  // asked for, in a way that is understood
 
-  store::Ref<store::Object> stale_;    // stored, to be validated
-  store::Ref<store::Object> head_of_;  // stored, to be updated by what HEAD says
-  store::Ref<store::Object> base_;     // stored in part, to be completed
-  policy::ByteRange gap_;              // what of it is being fetched
-  policy::ByteRange wanted_;           // what of it the client gets
-  bool is_part_wanted_ = false;        // because it asked for a range
+  store::Ref<store::Object> stale_;      // stored, to be validated
+  store::Ref<store::Object> head_of_;    // stored, to be updated by what HEAD says
+  store::Ref<store::Object> base_;       // stored in part, to be completed
+  std::vector<policy::ByteRange> gaps_;  // what of it is missing
+  std::size_t gap_ = 0;                  // which of them is being fetched
+  bool is_gap_asked_ = false;            // in the middle of the answer; its head is awaited
+  policy::ByteRange wanted_;             // what of it the client gets
+  bool is_part_wanted_ = false;          // because it asked for a range
   std::string multipart_type_;
   bool is_condition_held_back_ = false;  // the origin was asked by another condition than the client's
   store::Ref<store::Object> object_;     // being read

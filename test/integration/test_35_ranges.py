@@ -131,7 +131,34 @@ class Ranges(ProxyCase):
         self.assertEqual(cache_status(response).get("fwd"), "partial")
         self.assert_part(self.part(origin, "500-3499"), 500, 3499)
         self.assert_part(self.part(origin, "500-3499"), 500, 3499)
-        self.assertEqual(self.script.asked, [("bytes=1000-1999", None), ("bytes=2000-2999", TAG), ("bytes=500-3499", TAG)])
+        self.assertEqual(self.script.asked, [("bytes=1000-1999", None), ("bytes=2000-2999", TAG), ("bytes=500-999", TAG),
+                                             ("bytes=3000-3499", TAG)])
+
+    def test_several_gaps_are_filled_one_after_the_other(self):
+        origin = self.serve()
+        for first in range(100_000, 1_000_000, 200_000):
+            self.part(origin, f"{first}-{first + 99_999}")
+        del self.script.asked[:]
+        self.assert_forwarded(self.fetch(origin.url("/r")), "partial", WHOLE)
+        self.assertEqual(self.script.asked, [(f"bytes={first}-{first + 99_999}", TAG) for first in range(0, 1_000_000, 200_000)])
+        self.assert_hit(self.fetch(origin.url("/r")), WHOLE)
+
+    def test_a_change_between_two_gaps_is_a_cut(self):
+        origin = self.serve()
+        for first in (0, 400_000):
+            self.part(origin, f"{first}-{first + 99_999}")
+        whole = self.script.__call__
+
+        def changing(request, connection):
+            if request["Range"] == "bytes=500000-":
+                self.script.content, self.script.tag = WHOLE[::-1], '"v2"'
+            return whole(request, connection)
+
+        origin.respond = changing
+        client = self.client()
+        client.send_request("GET", origin.url("/r"))
+        self.assert_cut(client)
+        self.assert_ok(self.fetch(origin.url("/r")), WHOLE[::-1])
 
     def test_parts_become_the_whole(self):
         origin = self.serve()

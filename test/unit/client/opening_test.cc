@@ -39,6 +39,10 @@ TEST_CASE("what is said first in a tunnel to a.test:80") {
       {"\x16\x03\x01\x02", Verdict::Other},
       {"SSH-2.0-OpenSSH\r\n", Verdict::Other},
       {"PRI * HTTP/2.0\r\n\r\n", Verdict::Other},
+      {"PING", Verdict::Other},
+      {"get / ", Verdict::Other},
+      {"GETX", Verdict::Other},
+      {"PU", Verdict::Undecided},
   };
   for (const Row& row : rows) {
     CAPTURE(row.bytes);
