@@ -117,7 +117,8 @@ def main():
         out, _ = process.communicate(timeout=20)
         expect("stops at once", time.monotonic() - began < 5)
         expect("ends well", process.returncode == 0)
-        lines = [json.loads(line) for line in out.decode().splitlines()]
+        # Each worker hands its lines over by itself: their order is that of ts.
+        lines = sorted((json.loads(line) for line in out.decode().splitlines()), key=lambda line: line["ts"])
         expect("logs each request to stdout", [line["result"] for line in lines] == ["miss", "hit", "hit"])
         expect("wrote nothing", everything(root) == before)
     finally:
