@@ -31,6 +31,10 @@ bool is_preferred(const Candidate& a, const Candidate& b) {
   return a.meta.date_value > b.meta.date_value;
 }
 
+bool is_overtaken(const Meta& late, const Meta& stored) {
+  return stored.request_time > late.request_time && stored.date_value > late.date_value;
+}
+
 ReuseVerdict reuse(const http::RequestDirectives& asked, const Meta& meta, http::Time now) {
   if (meta.no_cache) return validate(Reason::ResponseNoCache);
   if (asked.no_cache) return validate(Reason::RequestNoCache);

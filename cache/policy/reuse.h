@@ -18,6 +18,11 @@ struct Candidate {
 // nothing tells: then the one received last.
 bool is_preferred(const Candidate& a, const Candidate& b);
 
+// Whether a response has come so late that what `stored` tells of was asked for after it and is more recent (by Date):
+// it must not take its place. Several seconds may be one response's way from an origin, and there may be several
+// origins.
+bool is_overtaken(const Meta& late, const Meta& stored);
+
 enum class Reuse : std::uint8_t {
   Fresh,     // answer from the store
   Stale,     // answer from the store although stale: the client allowed it (max-stale)

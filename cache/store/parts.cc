@@ -1,5 +1,6 @@
 #include "cache/store/parts.h"
 
+#include <algorithm>
 #include <span>
 
 namespace larder::store {
@@ -18,6 +19,19 @@ void add_rest(std::vector<Part>& out, const Part& older, const policy::ByteRange
   for (const auto& rest : policy::missing(older.range(), {&newer, 1})) out.push_back(cut(older, rest));
 }
 
+// Makes one chunk of the two at the seam when both are small: a body that comes byte by byte must not be a chunk for
+// each.
+void join_small(std::vector<Ref<Chunk>>& chunks, std::size_t seam) {
+  constexpr std::size_t kSmall = 4096;
+  Ref<Chunk>& before = chunks[seam - 1];
+  const Ref<Chunk> behind = chunks[seam];
+  if (before->capacity() + behind->capacity() > kSmall) return;
+  auto both = Chunk::make(before->capacity() + behind->capacity(), before->budget());
+  std::copy_n(behind->data(), behind->capacity(), std::copy_n(before->data(), before->capacity(), both->data()));
+  before = std::move(both);
+  chunks.erase(chunks.begin() + static_cast<std::ptrdiff_t>(seam));
+}
+
 // Appends, and joins with the last where they touch.
 void append(std::vector<Part>& list, Part part) {
   if (list.empty() || list.back().range().last + 1 != part.first) {
@@ -27,7 +41,9 @@ void append(std::vector<Part>& list, Part part) {
   auto joined = make_ref<Body>();
   Part& last = list.back();
   append_stretch(*joined, *last.body, 0, last.body->size);
+  const std::size_t seam = joined->chunks.size();
   append_stretch(*joined, *part.body, 0, part.body->size);
+  join_small(joined->chunks, seam);
   last.body = joined;
 }
 

@@ -209,14 +209,6 @@ Object* Store::find_same(Shard& shard, const Object& object) {
   return stored;
 }
 
-// A slow response must not put an older representation over one that was asked for and came while it was on its way.
-bool Store::is_overtaken(const Object& object, const Object* stored) {
-  if (stored == nullptr) return false;
-  const policy::Meta& mine = object.head_->meta;
-  const policy::Meta& theirs = stored->head_->meta;
-  return theirs.request_time > mine.request_time && theirs.date_value > mine.date_value;
-}
-
 bool Store::commit(const Ref<Object>& object, Tick now) {
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
@@ -225,7 +217,9 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
   {
     const std::lock_guard lock(shard.mutex);
     drop_flight(shard, *object);
-    if (!object->is_doomed() && cost <= capacity_ && !is_overtaken(*object, find_same(shard, *object))) {
+    const Object* stored = find_same(shard, *object);
+    const bool is_late = stored != nullptr && policy::is_overtaken(object->head_->meta, stored->head_->meta);
+    if (!object->is_doomed() && cost <= capacity_ && !is_late) {
       replace_variants(shard, *object, dropped);
       insert(shard, *object, now);
       indexed = true;

@@ -104,7 +104,6 @@ class Store {
   Shard& shard_of(std::uint64_t hash) { return shards_[hash >> 59]; }
   static std::size_t bucket_of(const Shard& shard, std::uint64_t hash) { return hash & (shard.buckets.size() - 1); }
   static Object* find_same(Shard& shard, const Object& object);  // of the same key and selection; null: none
-  static bool is_overtaken(const Object& object, const Object* stored);
   static void unlink_lru(Shard& shard, Object& object);
   static void link_newest(Shard& shard, Object& object, Tick now);
   static void grow(Shard& shard);

@@ -147,15 +147,15 @@ bool Transaction::may_follow(const store::Head& head) const {
 Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
   const store::Head& head = *object_->head();
   origin_ = head.origin;
-  if (collapsed_ && (!object_->is_joinable() || !may_follow(head))) {
-    stop_reading();
-    alone_ = true;
-    return Next::More;  // the same step again, now for itself
-  }
   const auto& fallback = stale ? stale : head_of_;
   if (policy::is_origin_error(head.status) && may_serve_on_error(fallback)) {
     stop_reading();
     return serve_stale(fallback);
+  }
+  if (collapsed_ && (!object_->is_joinable() || !may_follow(head))) {
+    stop_reading();
+    alone_ = true;
+    return Next::More;  // the same step again, now for itself
   }
   if (collapsed_) {
     result_ = Result::Collapsed;

@@ -29,7 +29,13 @@ bool is_all_there(const store::Object& object, const policy::ByteRange& range) {
 // Which of a representation's fields go into an answer put together of parts of it. A 416 is about the request (RFC
 // 9110 section 15.5.17), and a digest of the whole message is none of a part (RFC 9530 section 2).
 bool belongs_into(unsigned status, const http::Field& field) {
-  if (status == 416) return field.id == http::FieldName::Date || field.id == http::FieldName::AcceptRanges;
+  if (status == 416) {
+    using enum http::FieldName;
+    constexpr std::string_view kCors = "Access-Control-";  // without them a page's script sees no 416
+    return field.id == Date || field.id == AcceptRanges || field.id == Vary ||
+           http::equals_ignoring_case(field.name.substr(0, kCors.size()), kCors) ||
+           http::equals_ignoring_case(field.name, "Cross-Origin-Resource-Policy");
+  }
   if (field.id == http::FieldName::ContentRange) return false;
   return status != 206 || !(http::equals_ignoring_case(field.name, "Content-Digest") ||
                             http::equals_ignoring_case(field.name, "Content-MD5"));

@@ -160,7 +160,12 @@ void Fetch::finish() {
     if (object().is_kept() && object().head()->content_range) {
       commit_part();
     } else if (object().is_kept()) {
-      origin_.house_.store.commit(order_.object, tick());
+      const bool is_stored = origin_.house_.store.commit(order_.object, tick());
+      // The origin has answered the same request anew: what it had answered before is over, also under another
+      // selection.
+      if (is_stored && order_.validate && order_.validate->head()->vary != object().head()->vary) {
+        origin_.house_.store.remove(*order_.validate);
+      }
     }
   }
   const bool whole = request_sent_ && output_sent_ == output_.size() && !request_broken_;

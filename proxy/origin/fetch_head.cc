@@ -24,23 +24,6 @@ bool names_connection_login(http::FieldSpan fields, std::string_view name) {
   return false;
 }
 
-// Whether a verdict will be the same for the next request: not about this request, and no passing trouble.
-bool is_lasting(policy::Reason reason, unsigned status) {
-  switch (reason) {
-    case policy::Reason::RequestNoStore:
-    case policy::Reason::RequestBody:
-    case policy::Reason::Authorization:
-    case policy::Reason::NotModifiedForClient:
-    case policy::Reason::MethodNotStorable:
-    case policy::Reason::UnkeyedField:
-    case policy::Reason::StatusNotStorable:
-    case policy::Reason::Partial:
-      return false;
-    default:
-      return status < 500;
-  }
-}
-
 }  // namespace
 
 store::Ref<store::Head> Fetch::make_head(const http::ResponseHead& head, http::FieldSpan fields) const {
@@ -133,11 +116,14 @@ void Fetch::after_head(const http::ResponseHead& head, const store::Head& stored
     // What is never fresh no other request may use on its way, so none shall wait for it.
     const bool is_followable =
         stored.shareable && !stored.meta.no_cache && stored.meta.freshness_lifetime > http::Seconds(0);
-    if (stored.shareable || is_lasting(stored.store_reason, head.status)) {
+    if (stored.shareable || policy::ends_stored(stored.store_reason, head.status)) {
       store.remember_unshareable(object().hash(), !is_followable);
     }
     if (!stored.shareable) store.leave(object());
-    const bool is_over = !stored.shareable && policy::ends_stored(stored.store_reason, head.status);
+    // What one client gets for its cookie or its name is no word on what the others have.
+    const bool is_for_one = http::has(request.head.fields, http::FieldName::Cookie) ||
+                            http::has(request.head.fields, http::FieldName::Authorization);
+    const bool is_over = !stored.shareable && !is_for_one && policy::ends_stored(stored.store_reason, head.status);
     if (order_.validate && is_over) store.remove(*order_.validate);
   }
 }

@@ -3,7 +3,9 @@
 
 #include "cache/http/text.h"
 #include "cache/policy/range.h"
+#include "cache/policy/reuse.h"
 #include "cache/policy/validation.h"
+#include "cache/policy/vary.h"
 #include "proxy/origin/fetch.h"
 
 namespace larder::origin {
@@ -30,6 +32,7 @@ store::Ref<store::Object> Fetch::combine(const store::Part& part, const store::O
     if (base->parts() == nullptr) return nullptr;  // the whole is there already
     if (base->parts()->complete == complete) older = base->parts();
   }
+  if (base != nullptr && older == nullptr && policy::is_overtaken(fresh.meta, base->head()->meta)) return nullptr;
   const auto parts = store::add_part(older, part, complete);
   const std::uint64_t largest = std::min(rules_->max_object, origin_.house_.store.largest());
   if (parts->list.size() > kMostParts || parts->size() > largest) return nullptr;
@@ -41,16 +44,18 @@ store::Ref<store::Object> Fetch::combine(const store::Part& part, const store::O
   http::FieldList fields;
   fresh.parse_fields(fields);
   drop_message_digests(fields);
+  bool has_same_selection = false;
   if (older != nullptr) {
     http::FieldList stored;
     base->head()->parse_fields(stored);
     policy::merge(stored, fields, head.fields);
+    has_same_selection = policy::has_same_vary(stored, head.fields);
   } else {
     head.fields = fields;
   }
   auto made = make_head(head, head.fields);
   made->meta = fresh.meta;
-  made->vary = fresh.vary;
+  made->vary = has_same_selection ? base->head()->vary : fresh.vary;
   made->shareable = true;
   made->store_reason = policy::Reason::Stored;
   made->restricted = fresh.restricted || (older != nullptr && base->head()->restricted);
@@ -68,7 +73,14 @@ void Fetch::commit_part() {
   for (int tries = 0; tries < kTries; ++tries) {
     const auto base = store.peek(object().key(), object().hash(), order_.request->head.fields);
     const auto combined = combine(part, base.get());
-    if (!combined || store.commit_over(combined, base.get(), object(), tick())) return;
+    if (!combined) return;
+    if (base && base->head()->vary != combined->head()->vary) {  // selected by something else from now on
+      if (object().is_doomed()) return;
+      store.remove(*base);
+      store.commit(combined, tick());
+      return;
+    }
+    if (store.commit_over(combined, base.get(), object(), tick())) return;
   }
 }
 

@@ -311,6 +311,38 @@ class Ranges(ProxyCase):
         self.script.tag = '"v2"'
         self.assertEqual(self.fetch(origin.url("/r"), {"If-None-Match": '"v2"'}).status, 304)
 
+    def test_a_late_part_does_not_replace_a_newer_whole(self):
+        late = threading.Event()
+        origin = self.serve()
+        script = self.script
+        dates = {"v1": http_date(-100), "v2": http_date(-10)}
+
+        def respond(request, connection):
+            script.fields = {"Cache-Control": "max-age=600", "Date": dates["v1"]}
+            answer = script(request, connection)
+            if request["Range"]:
+                late.wait(20)
+                return answer
+            return response_bytes(200, {"Cache-Control": "max-age=600", "ETag": '"v2"', "Date": dates["v2"]}, WHOLE[::-1])
+
+        origin.respond = respond
+        slow = self.client()
+        slow.send_request("GET", origin.url("/r"), {"Range": "bytes=0-4"})
+        origin.wait_requests(1)
+        time.sleep(1.1)  # times are in seconds: the whole is asked for later
+        self.assert_ok(self.fetch(origin.url("/r")), WHOLE[::-1])
+        late.set()
+        self.assertEqual(slow.read().status, 206)
+        self.assert_hit(self.fetch(origin.url("/r")), WHOLE[::-1])
+
+    def test_parts_of_one_language(self):
+        """Requests that select the same by other words join the same parts."""
+        origin = self.serve(fields={"Cache-Control": "max-age=600", "Vary": "Accept-Language", "Content-Language": "en"})
+        self.assert_part(self.part(origin, "0-99", Accept_Language="en, de;q=0.5"), 0, 99)
+        self.assert_part(self.part(origin, "100-199", Accept_Language="en"), 100, 199)
+        self.assert_part(self.part(origin, "50-149", Accept_Language="en"), 50, 149)
+        self.assertEqual(len(self.script.asked), 2)
+
     def test_unsafe_methods_drop_the_parts(self):
         origin = self.serve()
         self.part(origin, "0-99")

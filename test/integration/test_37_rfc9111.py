@@ -128,7 +128,7 @@ class Outages(ProxyCase):
 
         for method, odd in (("GET", {"Range": "bytes=99-"}), ("GET", {"Authorization": "Basic x"}), ("GET", {"X-Forwarded-Host": "evil"}),
                             ("GET", {"X-Odd": "400"}), ("GET", {"X-Odd": "429"}), ("HEAD", {"Cache-Control": "no-store"}),
-                            ("HEAD", {"Authorization": "Basic x"})):
+                            ("HEAD", {"Authorization": "Basic x"}), ("GET", {"Cookie": "a=b", "X-Odd": "200"})):
             with self.subTest((method, odd)):
                 origin = self.origin(respond)
                 self.fetch(origin.url("/"))
@@ -165,16 +165,51 @@ class Races(ProxyCase):
         self.assert_ok(slow.read(), "v1")
         self.assert_hit(self.fetch(origin.url("/")), "v2")
 
+    def test_an_origin_that_drops_its_vary(self):
+        """The old answer, with Vary, was preferred to the new one for ever."""
+        def respond(request, connection):
+            if len(connection.origin.requests) == 1:
+                return page({"Cache-Control": "max-age=600", "Vary": "Accept-Language"}, b"v1")
+            return page("max-age=600", b"v2")
+
+        origin = self.origin(respond)
+        self.assert_ok(self.fetch(origin.url("/")), "v1")
+        self.assert_ok(self.fetch(origin.url("/"), {"Cache-Control": "no-cache"}), "v2")
+        self.assert_hit(self.fetch(origin.url("/")), "v2")
+
+    def test_followers_of_an_error_that_is_hidden_do_not_go_alone(self):
+        go = threading.Event()
+
+        def respond(request, connection):
+            if len(connection.origin.requests) == 1:
+                return page({"Cache-Control": "max-age=5", "Age": "10", "ETag": '"1"'}, b"good")
+            go.wait(20)
+            return response_bytes(503)
+
+        origin = self.origin(respond)
+        self.fetch(origin.url("/"))
+        clients = [self.client() for _ in range(10)]
+        for client in clients:
+            client.send_request("GET", origin.url("/"))
+        origin.wait_requests(2)
+        self.proxy.wait_metric("larder_client_connections", lambda value: value >= 10)
+        go.set()
+        for client in clients:
+            self.assert_ok(client.read(), "good")
+        self.assertEqual(len(origin.requests), 2)
+
     def test_one_odd_request_does_not_end_collapsing(self):
         """After a POST, or a request that may not be stored, everybody fetched for himself."""
         go = threading.Event()
 
         def respond(request, connection):
+            if request["X-Odd"]:
+                return response_bytes(int(request["X-Odd"]))
             if request.method == "GET" and not request["X-Forwarded-Host"]:
                 go.wait(20)
             return page({"Cache-Control": "max-age=600"})
 
-        for odd in ({"method": "POST", "body": b"x"}, {"fields": {"X-Forwarded-Host": "evil"}}):
+        for odd in ({"method": "POST", "body": b"x"}, {"fields": {"X-Forwarded-Host": "evil"}}, {"fields": {"X-Odd": "400"}}):
             with self.subTest(odd):
                 go.clear()
                 origin = self.origin(respond)

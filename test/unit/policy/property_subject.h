@@ -147,8 +147,11 @@ class Subject {
       made->vary = selection != nullptr ? *selection : *vary;
       std::erase_if(kept_, [&](const KeptPtr& other) { return other->vary == made->vary; });
       kept_.insert(kept_.begin(), made);
+      // The same request answered anew, as Fetch::finish.
+      if (base && answer.head.status != 304 && base->vary != made->vary) std::erase(kept_, base);
       taken.fate = Fate::Stored;
-    } else if (may_store && base && policy::ends_stored(verdict.reason, answer.head.status)) {
+    } else if (may_store && base && !http::has(q.fields, http::FieldName::Authorization) &&
+               policy::ends_stored(verdict.reason, answer.head.status)) {
       std::erase(kept_, base);
     }
     if (policy::invalidates(q.head.method, answer.head.status)) {

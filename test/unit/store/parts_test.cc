@@ -100,6 +100,13 @@ TEST_CASE("parts that touch become one, and those that overlap are cut") {
   CHECK(read(over->list[0].body, 0, 15) == "aaXXacccccbbbbb");
 }
 
+TEST_CASE("what comes byte by byte is no chunk for each byte") {
+  Ref<const Parts> parts;
+  for (std::size_t i = 0; i < kLength; ++i) parts = add_part(parts.get(), {i, body_of("x", 1)}, kLength);
+  CHECK(parts->is_whole());
+  CHECK(parts->list[0].body->chunks.size() == 1);
+}
+
 TEST_CASE("whatever comes in whatever order, each byte is the one that came last") {
   std::mt19937 random(5);  // NOLINT: the same every time
   for (int round = 0; round < 200; ++round) {
