@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <string>
 
 namespace larder::client {
@@ -15,7 +16,7 @@ struct NoWaker : store::Waker {
 };
 
 store::Ref<store::Object> filling() {
-  auto object = store::make_ref<store::Object>("", 0);
+  auto object = store::make_ref<store::Object>("", std::uint64_t{0});
   object->set_writer(std::make_shared<NoWaker>());
   object->publish_head(store::make_ref<store::Head>(), {.keep = false});
   return object;
