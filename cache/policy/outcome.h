@@ -53,7 +53,6 @@ namespace larder::policy {
   X(NotModifiedForClient, "not-modified")            \
   X(NoFreshness, "no-freshness-or-validator")        \
   X(TooLarge, "too-large")                           \
-  X(NoRoom, "no-room")                               \
   X(Incomplete, "incomplete")                        \
   /* may it be reused? */                            \
   X(Fresh, "fresh")                                  \
@@ -66,7 +65,6 @@ namespace larder::policy {
   X(RequestMaxAge, "request-max-age")                \
   X(RequestMinFresh, "request-min-fresh")            \
   X(OnlyIfCached, "only-if-cached")                  \
-  X(RequestRange, "range")                           \
   X(RequestUpgrade, "upgrade")                       \
   X(RequestCondition, "client-condition")            \
   X(RuleNever, "rule-never")                         \

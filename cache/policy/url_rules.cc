@@ -162,13 +162,15 @@ const UrlRule* UrlRules::match(std::string_view host_lowercase, std::string_view
   return first < rules_.size() ? &rules_[first] : nullptr;
 }
 
+const UrlRule* UrlRules::match(const http::Uri& uri) const {
+  if (rules_.empty()) return nullptr;
+  std::string host;
+  http::append_lower(host, uri.authority.host);
+  return match(host, uri.path_and_query.substr(0, uri.path_and_query.find('?')));
+}
+
 const UrlRule* append_cache_key(std::string& out, const http::Uri& uri, const UrlRules& rules) {
-  const UrlRule* rule = nullptr;
-  if (!rules.is_empty()) {
-    std::string host;
-    http::append_lower(host, uri.authority.host);
-    rule = rules.match(host, uri.path_and_query.substr(0, uri.path_and_query.find('?')));
-  }
+  const UrlRule* rule = rules.match(uri);
   if (rule != nullptr && !rule->ignore_query.empty()) {
     append_key(out, uri, *rule);
   } else {

@@ -51,6 +51,8 @@ class UrlRules {
   // segments are resolved (section 5.2.4), so that no detour leads around a "never" or into a "fresh". nullptr: none.
   // The rule lives as long as this does. Allocates only for a path with "%" or "/." in it.
   [[nodiscard]] const UrlRule* match(std::string_view host_lowercase, std::string_view path) const;
+  // The same for a URI as it was asked for. Costs nothing when there are no rules.
+  [[nodiscard]] const UrlRule* match(const http::Uri& uri) const;
 
  private:
   struct Hash {

@@ -65,8 +65,7 @@ Fetch::Fetch(Origin& origin, FetchOrder order)
   object().set_writer(waker_);
   const auto& uri = order_.request->uri;
   pool_key_ = pool_key(uri.authority.host, uri.port());
-  std::string key;
-  rule_ = policy::append_cache_key(key, uri, rules_->urls);
+  rule_ = rules_->urls.match(uri);
 }
 
 Fetch::~Fetch() {

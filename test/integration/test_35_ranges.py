@@ -259,10 +259,26 @@ class Ranges(ProxyCase):
         self.assert_ok(self.fetch(origin.url("/r")), WHOLE)
 
     def test_a_range_of_a_large_unknown_object_streams_at_once(self):
-        """The part comes at once; nobody waits for the head of the file."""
+        """The client has the part's beginning while its origin still holds the rest back, and nobody asks for more than it."""
+        has_beginning = threading.Event()
+
+        def respond(request, connection):
+            self.script.asked.append(request["Range"])
+            connection.send(response_bytes(206, {"Cache-Control": "max-age=600", "ETag": TAG, "Content-Length": "200000",
+                                                 "Content-Range": "bytes 700000-899999/1000000"}, WHOLE[700_000:800_000]))
+            if not has_beginning.wait(20):
+                connection.origin.problem("the client did not get the beginning")
+            return WHOLE[800_000:900_000]
+
         origin = self.serve()
-        self.assert_part(self.part(origin, "900000-900009"), 900000, 900009)
-        self.assertEqual(self.script.asked, [("bytes=900000-900009", None)])
+        origin.respond = respond
+        client = self.client()
+        client.send_request("GET", origin.url("/r"), {"Range": "bytes=700000-899999"})
+        self.assertEqual(client.read_head().status, 206)
+        self.assertEqual(client.reader.exactly(100_000), WHOLE[700_000:800_000])
+        has_beginning.set()
+        self.assertEqual(client.reader.exactly(100_000), WHOLE[800_000:900_000])
+        self.assertEqual(self.script.asked, ["bytes=700000-899999"])
 
     def test_an_origin_without_ranges(self):
         origin = self.origin(lambda r, c: response_bytes(200, {"Cache-Control": "max-age=600", "ETag": TAG}, WHOLE))

@@ -104,7 +104,9 @@ class Outages(ProxyCase):
             with self.subTest(fields):
                 origin = self.origin(lambda r, c: page(self.STALE, b"good") if len(c.origin.requests) == 1 else page(fields, b"bad", 503))
                 for _ in range(4):
-                    self.assert_ok(self.fetch(origin.url("/")), "good")
+                    response = self.fetch(origin.url("/"))
+                    self.assert_ok(response, "good")
+                    self.assertNotIn("Warning", response.fields)  # RFC 9111 section 5.5: obsolete, and left out
 
     def test_head_is_covered_too(self):
         origin = self.origin(lambda r, c: page(self.STALE, b"good") if r.method == "GET" else response_bytes(503))
