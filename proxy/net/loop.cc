@@ -66,6 +66,8 @@ Loop::~Loop() {
     }
   }
   event_free(wakeup_);
+  // What evdns has put off holds memory that only its turn gives back.
+  event_base_loop(base_, EVLOOP_NONBLOCK);
   event_base_free(base_);
   ::close(wake_fd_);
 }
