@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="larder" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      libevent-core-2.1-7 libprometheus-cpp-core1.0 libxxhash0 \
+      libevent-core-2.1-7 libevent-extra-2.1-7 libprometheus-cpp-core1.0 libxxhash0 \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
 COPY --from=build /build/larder /usr/bin/larder
 # Listens on all addresses of the container; mount another file over this one, or add `--set KEY=VALUE` to the command.

@@ -10,12 +10,12 @@
 #include <new>
 #include <utility>
 
+#include "proxy/net/dns_udp.h"
 #include "proxy/net/fd.h"
 
 namespace larder::net {
 namespace {
 
-constexpr int kDatagramsPerTurn = 16;
 constexpr std::size_t kLengthPrefix = 2;  // RFC 1035 section 4.2.2
 
 // Ids must not be guessed (RFC 5452 section 9.1).
@@ -53,16 +53,16 @@ struct DnsExchange::Link {
   Link& operator=(const Link&) = delete;
 
   void close() {
+    udp.reset();
     if (ready != nullptr) event_free(std::exchange(ready, nullptr));
     fd.reset();
   }
   [[nodiscard]] const Address& server() const { return exchange.servers_->addresses[index]; }
-  // A connected socket: the kernel drops what comes from others, and an unreachable port is told at once.
-  bool connect(int type) {
+  bool connect_tcp() {
     close();
     sockaddr_storage name{};
     const socklen_t length = server().to_sockaddr(name);
-    fd = Fd(::socket(name.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    fd = Fd(::socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     return fd.valid() &&
            (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), length) == 0 || errno == EINPROGRESS);
   }
@@ -75,7 +75,6 @@ struct DnsExchange::Link {
   static void on_ready(int, short, void* self) {
     auto& link = *static_cast<Link*>(self);
     link.exchange.loop_.touch();
-    if (link.state == State::Udp) return link.exchange.on_udp(link);
     if (link.state == State::TcpConnecting) return link.exchange.on_tcp_connected(link);
     if (link.state == State::Tcp) link.exchange.on_tcp_readable(link);
   }
@@ -83,12 +82,12 @@ struct DnsExchange::Link {
   DnsExchange& exchange;
   const std::size_t index;
   State state = State::Idle;
+  std::unique_ptr<DnsUdp> udp;
+  // Of TCP:
   Fd fd;
   event* ready = nullptr;
   std::uint16_t id = 0;
-  unsigned sent = 0;
-  bool no_edns = false;            // this server said that it does not know it
-  std::vector<std::uint8_t> data;  // of TCP: the reply so far, with its length
+  std::vector<std::uint8_t> data;  // the reply so far, with its length
 };
 
 DnsExchange::DnsExchange(Loop& loop, std::shared_ptr<DnsServers> servers, DnsQuestion question, Callback callback)
@@ -114,59 +113,38 @@ void DnsExchange::send_next() {
     }
     if (link.state == Link::State::Failed) continue;
     retry_.set(servers_->retry);
-    if (send_udp(link)) return;
+    if (ask_udp(link)) return;
+    link.close();
     link.state = Link::State::Failed;
   }
   // Nobody is left. From the constructor the callback must not be called: then the timer comes back here.
   if (retry_.is_set()) return retry_.set(std::chrono::milliseconds(0));
-  if (truncated_) return finish(to_answer(std::move(*truncated_)));
   finish({DnsError::ServerFailure, {}, std::nullopt});
 }
 
-bool DnsExchange::send_udp(Link& link) {
+bool DnsExchange::ask_udp(Link& link) {
   if (link.state == Link::State::Idle) {
-    if (!link.connect(SOCK_DGRAM)) return false;
-    link.id = random_id();
-    link.watch(EV_READ | EV_PERSIST);
+    link.udp = std::make_unique<DnsUdp>(loop_, link.server(), question_,
+                                        [this, &link](DnsReply reply) { take(link, std::move(reply)); });
     link.state = Link::State::Udp;
   }
-  // Some middle boxes drop what they do not understand: every other try goes without EDNS.
-  const Edns edns = link.no_edns || link.sent % 2 == 1 ? Edns::No : Edns::Yes;
-  ++link.sent;
-  const auto query = encode_query(link.id, question_, edns);
-  // A full send buffer is as good as a lost datagram: it is sent again in time.
-  return ::send(link.fd.get(), query.data(), query.size(), MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == ENOBUFS;
-}
-
-void DnsExchange::on_udp(Link& link) {
-  std::array<std::uint8_t, 4096> buffer{};
-  for (int i = 0; i < kDatagramsPerTurn; ++i) {
-    const ssize_t n = ::recv(link.fd.get(), buffer.data(), buffer.size(), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n < 0) return give_up(link);  // ECONNREFUSED and the like, told by ICMP
-    auto reply = parse_reply(buffer.data(), static_cast<std::size_t>(n), link.id, question_);
-    if (reply) return take(link, std::move(*reply));
-  }
+  return link.udp->ask();
 }
 
 void DnsExchange::take(Link& link, DnsReply reply) {
-  if (reply.kind == DnsReply::Kind::FormatError && !link.no_edns && link.state == Link::State::Udp) {
-    link.no_edns = true;
-    if (!send_udp(link)) give_up(link);
-    return;
-  }
-  if (reply.kind == DnsReply::Kind::Failed || reply.kind == DnsReply::Kind::FormatError) return give_up(link);
-  servers_->preferred = link.index;
   if (reply.truncated && link.state == Link::State::Udp) {
-    if (reply.kind == DnsReply::Kind::Addresses) truncated_ = std::move(reply);
+    servers_->preferred = link.index;
     if (!start_tcp(link)) give_up(link);
     return;
   }
+  if (reply.kind == DnsReply::Kind::Failed) return give_up(link);
+  servers_->preferred = link.index;
   finish(to_answer(std::move(reply)));
 }
 
 bool DnsExchange::start_tcp(Link& link) {
-  if (!link.connect(SOCK_STREAM)) return false;
+  if (!link.connect_tcp()) return false;
+  link.id = random_id();
   link.state = Link::State::TcpConnecting;
   link.watch(EV_WRITE);
   retry_.set(servers_->retry);
@@ -175,7 +153,7 @@ bool DnsExchange::start_tcp(Link& link) {
 
 void DnsExchange::on_tcp_connected(Link& link) {
   if (socket_error(link.fd.get()) != 0) return give_up(link);
-  const auto query = encode_query(link.id, question_, Edns::No);
+  const auto query = encode_query(link.id, question_);
   std::vector<std::uint8_t> message{static_cast<std::uint8_t>(query.size() >> 8),
                                     static_cast<std::uint8_t>(query.size() & 0xff)};
   message.insert(message.end(), query.begin(), query.end());

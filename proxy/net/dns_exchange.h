@@ -1,8 +1,7 @@
 // One question put to the DNS servers, until one of them answers. Loop's thread only.
 //
-// Why not evdns: the packaged libevent 2.1.12 knows no EDNS and no TCP (a truncated reply is a failure), takes SERVFAIL
-// for a time-out and then for a dead server, probes dead servers with other people's names, and asks for ever from one
-// source port (RFC 5452 section 9.2). Here every exchange has sockets, and so source ports, of its own.
+// A question goes to a server by UDP (evdns: dns_udp.h, with what that costs), and by TCP when the reply was cut off or
+// could not be read. Every exchange has sockets, and so source ports, of its own.
 #pragma once
 
 #include <chrono>
@@ -48,9 +47,8 @@ class DnsExchange {
   struct Link;
 
   void send_next();
-  bool send_udp(Link& link);
+  bool ask_udp(Link& link);
   bool start_tcp(Link& link);
-  void on_udp(Link& link);
   void on_tcp_connected(Link& link);
   void on_tcp_readable(Link& link);
   // These may end the exchange and with it this object: nothing may follow them.
@@ -64,7 +62,6 @@ class DnsExchange {
   Callback callback_;
   std::vector<std::unique_ptr<Link>> links_;  // one for each server, in servers_' order
   std::size_t next_;
-  std::optional<DnsReply> truncated_;  // what UDP gave, should TCP fail
   Timer retry_;
 };
 

@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::uint16_t kTypeCname = 5;
 constexpr std::uint16_t kTypeSoa = 6;
-constexpr std::uint16_t kTypeOpt = 41;
 constexpr std::uint16_t kClassIn = 1;
 constexpr std::uint16_t kFlagReply = 0x8000;
 constexpr std::uint16_t kFlagTruncated = 0x0200;
@@ -18,7 +17,6 @@ constexpr std::uint16_t kOpcodeMask = 0x7800;
 constexpr std::uint16_t kRcodeMask = 0x000f;
 constexpr std::uint16_t kRcodeFormatError = 1;
 constexpr std::uint16_t kRcodeNoSuchName = 3;
-constexpr std::uint16_t kUdpSize = 1232;  // fits every path without fragments
 constexpr int kMaxPointers = 64;          // in one compressed name
 constexpr int kMaxChain = 16;             // of CNAMEs
 constexpr std::size_t kMaxRecords = 512;  // of one reply that are looked at
@@ -200,15 +198,15 @@ bool is_plausible_name(std::string_view name) {
   return !is_hex && !std::all_of(label.begin(), label.end(), is_digit);
 }
 
-std::vector<std::uint8_t> encode_query(std::uint16_t id, const DnsQuestion& question, Edns edns) {
+std::vector<std::uint8_t> encode_query(std::uint16_t id, const DnsQuestion& question) {
   std::vector<std::uint8_t> out;
-  out.reserve(12 + question.name.size() + 2 + 4 + 11);
+  out.reserve(12 + question.name.size() + 2 + 4);
   put16(out, id);
   put16(out, kFlagRecursionDesired);
   put16(out, 1);
   put16(out, 0);
   put16(out, 0);
-  put16(out, edns == Edns::Yes ? 1 : 0);
+  put16(out, 0);
   std::size_t begin = 0;
   while (begin <= question.name.size()) {
     const std::size_t end = std::min(question.name.find('.', begin), question.name.size());
@@ -220,12 +218,6 @@ std::vector<std::uint8_t> encode_query(std::uint16_t id, const DnsQuestion& ques
   out.push_back(0);
   put16(out, static_cast<std::uint16_t>(question.type));
   put16(out, kClassIn);
-  if (edns == Edns::Yes) {
-    out.push_back(0);  // the root
-    put16(out, kTypeOpt);
-    put16(out, kUdpSize);
-    out.insert(out.end(), 6, 0);  // extended code, version, flags; no options
-  }
   return out;
 }
 
@@ -241,7 +233,6 @@ std::optional<DnsReply> parse_reply(const std::uint8_t* data, std::size_t size, 
   if (!reader.ok || reply_id != id || (flags & kFlagReply) == 0 || (flags & kOpcodeMask) != 0) return std::nullopt;
   DnsReply reply;
   const std::uint16_t rcode = flags & kRcodeMask;
-  if (rcode == kRcodeFormatError) reply.kind = DnsReply::Kind::FormatError;
   if (questions == 0 && rcode == kRcodeFormatError)
     return reply;  // it could not read the question, so it cannot repeat it
   if (questions != 1 || !is_question(reader, question)) return std::nullopt;

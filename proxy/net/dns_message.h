@@ -13,9 +13,6 @@
 namespace larder::net {
 
 enum class DnsType : std::uint16_t { A = 1, Aaaa = 28 };
-// With EDNS (RFC 6891) a server may send 1232 bytes by UDP instead of 512; a few old ones refuse or drop such a
-// question.
-enum class Edns : std::uint8_t { No, Yes };
 
 struct DnsQuestion {
   std::string name;  // lower case, without a dot at the end, plausible (see is_plausible_name)
@@ -25,10 +22,9 @@ struct DnsQuestion {
 struct DnsReply {
   enum class Kind : std::uint8_t {
     Addresses,
-    NoAddress,    // the name has no address of this type
-    NoSuchName,   // NXDOMAIN
-    FormatError,  // the server did not understand the question
-    Failed,       // SERVFAIL, REFUSED, ..., or a reply that cannot be read
+    NoAddress,   // the name has no address of this type
+    NoSuchName,  // NXDOMAIN
+    Failed,      // SERVFAIL, REFUSED, ..., or a reply that cannot be read
   };
   Kind kind = Kind::Failed;
   bool truncated = false;          // there is more: to be asked again by TCP
@@ -43,7 +39,7 @@ struct DnsReply {
 bool is_plausible_name(std::string_view name);
 
 // The message, without the length that goes before it on TCP.
-std::vector<std::uint8_t> encode_query(std::uint16_t id, const DnsQuestion& question, Edns edns);
+std::vector<std::uint8_t> encode_query(std::uint16_t id, const DnsQuestion& question);
 
 // nullopt: no reply to this question (other id, other name, no reply at all); to be ignored, for anybody may send such
 // a packet.

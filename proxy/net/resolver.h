@@ -1,5 +1,4 @@
-// Names to addresses, without blocking: a DNS client (dns_exchange.h says why not evdns) with a cache. One per worker;
-// its loop's thread only.
+// Names to addresses, without blocking: evdns (dns_udp.h) with a cache. One per worker; its loop's thread only.
 //
 // A literal address answers at once (inside the call). /etc/hosts (conf dns.hosts) comes before DNS and is read again
 // when it changes (checked at most once a second). "localhost" and names under it are loopback without asking,

@@ -54,12 +54,15 @@ struct Script {
   std::uint16_t rcode = 0;
   std::uint32_t negative_ttl = 300;  // of the SOA when there are no addresses; 0: no SOA
   std::chrono::milliseconds delay{0};
-  int dropped = 0;           // so many questions go unanswered first
-  bool silent = false;       // all do
-  bool truncate = false;     // by UDP: no addresses, to be asked by TCP
-  bool close_tcp = false;    // TCP connections are closed without a word
-  bool no_edns = false;      // FORMERR to EDNS
-  std::uint16_t id_xor = 0;  // a wrong id
+  int dropped = 0;              // so many questions go unanswered first
+  bool silent = false;          // all do
+  bool truncate = false;        // by UDP: no addresses, to be asked by TCP
+  bool close_tcp = false;       // TCP connections are closed without a word
+  bool lower_case = false;      // the question is repeated so, however it was spelt
+  bool decoy = false;           // by UDP: "no such name" of another name comes first, with the same id
+  bool other_port = false;      // UDP replies come from another port than was asked
+  std::uint32_t alias_ttl = 0;  // not 0: the addresses are those of an alias
+  std::uint16_t id_xor = 0;     // a wrong id
 };
 
 class DnsServer {
@@ -75,7 +78,8 @@ class DnsServer {
   // Both types: A and AAAA addresses each to their own.
   void say(std::string_view name, const std::vector<Address>& addresses, std::uint32_t ttl = 300);
   void say(std::string_view name, const Script& script);  // the same to both
-  // How often it was asked, by UDP and TCP. Names that were never told of get NXDOMAIN with an SOA of 300 s.
+  // How often it was asked, by UDP and TCP, in whatever case. Names that were never told of get NXDOMAIN with an SOA of
+  // 300 s.
   [[nodiscard]] int asked(std::string_view name, DnsType type) const;
   [[nodiscard]] int asked() const;
   [[nodiscard]] int asked_by_tcp() const { return by_tcp_.load(); }
@@ -88,18 +92,24 @@ class DnsServer {
     std::chrono::steady_clock::time_point when;
     Bytes message;
     Address to;
+    int from;  // the socket
   };
   enum class Way { Udp, Tcp };
+  struct Replies {
+    std::vector<Bytes> messages;  // none: no answer
+    std::chrono::milliseconds delay{0};
+    bool other_port = false;
+  };
 
   void serve();
   void answer_udp();
   void answer_tcp();
   void send_late();
   [[nodiscard]] int wait_ms() const;
-  // Empty: no answer.
-  std::pair<Bytes, std::chrono::milliseconds> reply_to(const Bytes& query, Way way);
+  Replies replies_to(const Bytes& query, Way way);
 
   Fd udp_;
+  Fd other_udp_;
   Fd tcp_;
   Fd stop_;
   Address address_;

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "proxy/net/listener.h"
+#include "proxy/net/words.h"
 #include "test/unit/net/support.h"
 
 namespace larder::net::test {
@@ -80,6 +81,7 @@ DnsServer::DnsServer() : stop_(::eventfd(0, EFD_CLOEXEC)) {
     tcp_ = std::move(*listening);
   }
   REQUIRE(udp_.valid());
+  other_udp_ = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   thread_ = std::thread([this] { serve(); });
 }
 
@@ -161,8 +163,10 @@ void DnsServer::answer_udp() {
     std::lock_guard lock(mutex_);
     ports_.push_back(peer.port());
   }
-  auto [reply, delay] = reply_to(query, Way::Udp);
-  if (!reply.empty()) late_.push_back({std::chrono::steady_clock::now() + delay, std::move(reply), peer});
+  Replies replies = replies_to(query, Way::Udp);
+  const auto when = std::chrono::steady_clock::now() + replies.delay;
+  const int way_out = (replies.other_port ? other_udp_ : udp_).get();
+  for (Bytes& message : replies.messages) late_.push_back({when, std::move(message), peer, way_out});
 }
 
 void DnsServer::send_late() {
@@ -171,7 +175,7 @@ void DnsServer::send_late() {
     if (late.when > now) continue;
     sockaddr_storage name{};
     const socklen_t length = late.to.to_sockaddr(name);
-    ::sendto(udp_.get(), late.message.data(), late.message.size(), 0, reinterpret_cast<const sockaddr*>(&name), length);
+    ::sendto(late.from, late.message.data(), late.message.size(), 0, reinterpret_cast<const sockaddr*>(&name), length);
   }
   late_.erase(std::remove_if(late_.begin(), late_.end(), [&](const Late& l) { return l.when <= now; }), late_.end());
 }
@@ -184,25 +188,26 @@ void DnsServer::answer_tcp() {
   Bytes query(static_cast<std::size_t>(prefix[0] << 8 | prefix[1]));
   if (::recv(peer.get(), query.data(), query.size(), MSG_WAITALL) != static_cast<ssize_t>(query.size())) return;
   ++by_tcp_;
-  const Bytes reply = reply_to(query, Way::Tcp).first;
-  if (reply.empty()) return;
+  const Replies replies = replies_to(query, Way::Tcp);
+  if (replies.messages.empty()) return;
+  const Bytes& reply = replies.messages.front();
   Bytes framed{static_cast<std::uint8_t>(reply.size() >> 8), static_cast<std::uint8_t>(reply.size() & 0xff)};
   framed.insert(framed.end(), reply.begin(), reply.end());
   ::send(peer.get(), framed.data(), 1, MSG_NOSIGNAL);
   ::send(peer.get(), framed.data() + 1, framed.size() - 1, MSG_NOSIGNAL);
 }
 
-std::pair<Bytes, std::chrono::milliseconds> DnsServer::reply_to(const Bytes& query, Way way) {
-  std::string name;
+DnsServer::Replies DnsServer::replies_to(const Bytes& query, Way way) {
+  std::string spelt;
   std::size_t at = 12;
   while (at < query.size() && query[at] != 0) {
-    if (!name.empty()) name += '.';
-    name.append(reinterpret_cast<const char*>(&query[at + 1]), query[at]);
+    if (!spelt.empty()) spelt += '.';
+    spelt.append(reinterpret_cast<const char*>(&query[at + 1]), query[at]);
     at += query[at] + 1U;
   }
+  const std::string name = to_lower(spelt);
   const auto u16_at = [&](std::size_t i) { return static_cast<std::uint16_t>(query[i] << 8 | query[i + 1]); };
   const std::uint16_t type = u16_at(at + 1);
-  const bool has_edns = u16_at(10) != 0;
 
   std::lock_guard lock(mutex_);
   ++asked_[{name, type}];
@@ -213,15 +218,21 @@ std::pair<Bytes, std::chrono::milliseconds> DnsServer::reply_to(const Bytes& que
   if (script.silent || (script.dropped > 0 && script.dropped-- > 0)) return {};
   if (way == Way::Tcp && script.close_tcp) return {};
   const auto id = static_cast<std::uint16_t>(u16_at(0) ^ script.id_xor);
-  if (script.no_edns && has_edns) return {MessageBuilder(id, kReply | kFormatError).bytes(), script.delay};
+  Replies replies{{}, script.delay, script.other_port};
+  if (script.decoy && way == Way::Udp) {
+    MessageBuilder decoy(id, kReply | kNoSuchName);
+    replies.messages.push_back(decoy.question("decoy.test", type).bytes());
+  }
   const bool cut = script.truncate && way == Way::Udp;
   MessageBuilder reply(id, static_cast<std::uint16_t>(kReply | script.rcode | (cut ? kTruncated : 0)));
-  reply.question(name, type);
+  reply.question(script.lower_case ? name : spelt, type);
   if (!cut) {
-    for (const Address& a : script.addresses) reply.address(name, a, script.ttl);
+    if (script.alias_ttl != 0) reply.cname(name, "end.test", script.alias_ttl);
+    for (const Address& a : script.addresses) reply.address(script.alias_ttl != 0 ? "end.test" : name, a, script.ttl);
     if (script.addresses.empty() && script.negative_ttl != 0) reply.soa("test", 86400, script.negative_ttl);
   }
-  return {reply.bytes(), script.delay};
+  replies.messages.push_back(reply.bytes());
+  return replies;
 }
 
 }  // namespace larder::net::test

@@ -334,15 +334,6 @@ TEST_CASE_FIXTURE(ResolverTest, "a truncated answer is asked for again by TCP") 
   CHECK(ask("worse.test") == "no name server could answer");
 }
 
-TEST_CASE_FIXTURE(ResolverTest, "a server that does not know EDNS is asked without") {
-  Script old = addresses({kV4});
-  old.no_edns = true;
-  server.say("a.test", old);
-  server.say("a.test", DnsType::Aaaa, Script{});
-  CHECK(ask("a.test") == "192.0.2.1");
-  CHECK(server.asked("a.test", DnsType::A) == 2);
-}
-
 TEST_CASE_FIXTURE(ResolverTest, "a reply with another id is not believed") {
   options.timeout = 200ms;
   Script forged = addresses({kV4});
