@@ -62,6 +62,7 @@ struct Config {
     struct Disk {
       std::string path;  // "" for none; the default is $XDG_CACHE_HOME/larder or ~/.cache/larder
       std::uint64_t size = 10ULL << 30;
+      bool is_explicit = false;  // the path was given: without it Larder does not start
     } disk;
   } cache;
 

@@ -105,7 +105,8 @@ tl::expected<Config, std::vector<Error>> load_from(const std::string_view* text,
   for (const auto& said : set) set_key(said, config, errors);
   if (errors.empty()) check_together(name, config, errors);
   if (!errors.empty()) return tl::unexpected(std::move(errors));
-  if (config.cache.disk.path == kAutoPath) config.cache.disk.path = auto_disk_path();
+  config.cache.disk.is_explicit = config.cache.disk.path != kAutoPath;
+  if (!config.cache.disk.is_explicit) config.cache.disk.path = auto_disk_path();
   for (const auto& preset : config.cache.presets) {
     for (auto& rule : preset_rules(preset)) config.cache.rules.push_back(std::move(rule));
   }

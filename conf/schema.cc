@@ -56,10 +56,10 @@ constexpr Key kKeys[] = {
   {"cache.negative.server_error", Kind::Duration, R"("0s")", 0, kYear, LARDER_AT(cache.negative.server_error),
    "For how long a 500, 502, 503 or 504 without explicit freshness is kept; 0 for not at all."},
   {"cache.disk.path", Kind::Path, R"("auto")", 0, 4095, LARDER_AT(cache.disk.path),
-   "Folder of the disk tier (not built yet: nothing is written); \"\" for none. \"auto\" is $XDG_CACHE_HOME/larder, else "
-   "~/.cache/larder, else (neither variable is set) none."},
+   "Folder of the disk tier, made when it is missing; \"\" for none. \"auto\" is $XDG_CACHE_HOME/larder, else "
+   "~/.cache/larder, else (neither variable is set) none; where that one cannot be used, Larder runs without."},
   {"cache.disk.size", Kind::Size, R"("10GiB")", 0, kEiB, LARDER_AT(cache.disk.size),
-   "Size of the disk tier."},
+   "Size of the disk tier; 0 for none. Its memory grows by 40 bytes with each object there."},
 
   {"access.clients", Kind::NetworkList,
    R"(["127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"])", 0, kMany,

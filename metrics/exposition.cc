@@ -90,14 +90,38 @@ void add_requests(Page& page, const std::vector<const Counters*>& workers) {
 }
 
 void add_cache(Page& page, const Gauges& gauges) {
+  const bool has_disk = !gauges.disk.states.empty();
   page.gauge("cache_objects", "Responses stored now, by tier.");
   page.value("tier", "memory", gauges.memory_objects);
+  if (has_disk) page.value("tier", "disk", gauges.disk.objects);
   page.gauge("cache_bytes", "Bytes that the stored responses take now, by tier.");
   page.value("tier", "memory", gauges.memory_bytes);
+  if (has_disk) page.value("tier", "disk", gauges.disk.bytes);
   page.gauge("cache_capacity_bytes", "Bytes that stored responses may take at most, by tier, as configured.");
   page.value("tier", "memory", gauges.memory_capacity);
+  if (has_disk) page.value("tier", "disk", gauges.disk.capacity);
   page.counter("cache_evictions_total", "Stored responses dropped to make room for others, by tier.");
   page.value("tier", "memory", gauges.memory_evictions);
+  if (has_disk) page.value("tier", "disk", gauges.disk.evictions);
+}
+
+void add_disk(Page& page, const Gauges::Disk& disk) {
+  if (disk.states.empty()) return;
+  page.gauge("cache_disk_state", "How the disk tier is: 1 for the state it is in, 0 for the others.");
+  for (const auto& [state, is_now] : disk.states) page.value("state", state, is_now);
+  page.counter("cache_errors_total", "Things found wrong on the disk, by kind; none of them was ever an answer.");
+  for (const auto& [kind, count] : disk.errors) page.value("kind", kind, count);
+  page.counter("cache_disk_stores_total", "Responses written to disk.");
+  page.value(disk.stored);
+  page.counter("cache_disk_store_skips_total",
+               "Responses not written to disk, because it was failing or slower than they came.");
+  page.value(disk.skipped);
+  page.counter("cache_disk_written_bytes_total",
+               "Bytes written to disk: stored (new), or carried (written again, to be kept when their file went).");
+  page.value("reason", "stored", disk.stored_bytes);
+  page.value("reason", "carried", disk.carried_bytes);
+  page.gauge("cache_disk_index_bytes", "Memory that the index of the disk tier takes.");
+  page.value(disk.index_bytes);
 }
 
 // In what follows, total(field) is that counter's sum over all workers.
@@ -227,6 +251,7 @@ std::string Exposition::scrape() const {
   page.value(byte_hit_ratio());
 
   add_cache(page, gauges);
+  add_disk(page, gauges.disk);
   page.counter("storable_skipped_total",
                "Responses that were allowed into the cache but not stored: too large, or no room.");
   page.value(total(&Counters::storable_skipped));

@@ -7,6 +7,8 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "metrics/metrics.h"
@@ -20,6 +22,13 @@ struct Gauges {
   std::uint64_t origin_idle = 0;
   std::uint64_t workers = 0;
   std::uint64_t log_lines_lost = 0;  // AccessLog::lost_lines()
+  struct Disk {
+    std::uint64_t objects = 0, bytes = 0, capacity = 0, evictions = 0;
+    std::uint64_t stored = 0, stored_bytes = 0, carried_bytes = 0, skipped = 0;
+    std::uint64_t index_bytes = 0;
+    std::vector<std::pair<std::string_view, std::uint64_t>> states;  // none without a disk tier; 1 for the present one
+    std::vector<std::pair<std::string_view, std::uint64_t>> errors;  // by kind
+  } disk;
 };
 
 // Serves scrapes; any one thread at a time. The counters must outlive it.

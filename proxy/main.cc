@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include "cache/store/disk/disk.h"
 #include "conf/load.h"
 #include "metrics/exposition.h"
 #include "proxy/admin/admin.h"
@@ -81,18 +82,21 @@ class Program {
   bool open_log();
   bool listen();
   bool listen_admin();
+  int open_disk();
   void start_workers();
   void on_signal(int number);
   void reload();
   void drain();
   void on_second();
   metrics::Gauges gauges() const;
+  std::string troubles() const;
 
   Arguments arguments_;
   std::shared_ptr<const conf::Config> config_;
   net::Loop loop_;
   std::unique_ptr<metrics::AccessLog> log_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::Disk> disk_;  // goes before the store: what it still reads or writes counts on that
   std::unique_ptr<origin::Pool> pool_;
   std::unique_ptr<client::Shared> shared_;
   std::vector<std::unique_ptr<metrics::Counters>> counters_;
@@ -157,6 +161,27 @@ bool Program::listen_admin() {
   return true;
 }
 
+metrics::Gauges::Disk disk_gauges(const store::Disk::Stats& stats) {
+  metrics::Gauges::Disk disk;
+  disk.objects = stats.objects;
+  disk.bytes = stats.bytes;
+  disk.capacity = stats.capacity;
+  disk.evictions = stats.evictions;
+  disk.stored = stats.stored;
+  disk.stored_bytes = stats.stored_bytes;
+  disk.carried_bytes = stats.carried_bytes;
+  disk.skipped = stats.skipped;
+  disk.index_bytes = stats.index_memory;
+  for (std::size_t i = 0; i < store::disk::kStates; ++i) {
+    const auto state = static_cast<store::disk::State>(i);
+    disk.states.emplace_back(to_string(state), state == stats.state ? 1 : 0);
+  }
+  for (std::size_t i = 0; i < store::disk::kErrorKinds; ++i) {
+    disk.errors.emplace_back(to_string(static_cast<store::disk::ErrorKind>(i)), stats.errors[i]);
+  }
+  return disk;
+}
+
 metrics::Gauges Program::gauges() const {
   const auto stats = store_->stats();
   metrics::Gauges gauges;
@@ -164,10 +189,30 @@ metrics::Gauges Program::gauges() const {
   gauges.memory_bytes = stats.bytes;
   gauges.memory_evictions = stats.evictions;
   gauges.memory_capacity = stats.capacity;
+  if (disk_) gauges.disk = disk_gauges(disk_->stats());
   gauges.origin_idle = pool_->idle();
   gauges.workers = workers_.size();
   gauges.log_lines_lost = log_->lost_lines();
   return gauges;
+}
+
+// 0, or the exit status.
+int Program::open_disk() {
+  const auto& wanted = config_->cache.disk;
+  if (wanted.path.empty() || wanted.size == 0) return 0;
+  store::disk::Options options;
+  options.path = wanted.path;
+  options.size = wanted.size;
+  options.memory = config_->cache.memory;
+  options.say = say;
+  std::random_device device;
+  auto opened = store::Disk::open(std::move(options), (std::uint64_t{device()} << 32) | device());
+  if (opened) {
+    disk_ = std::move(*opened);
+    return 0;
+  }
+  say("cache.disk.path: " + opened.error().text + (wanted.is_explicit ? "" : "; going on without a disk tier"));
+  return wanted.is_explicit ? kExitConfig : 0;
 }
 
 void Program::start_workers() {
@@ -187,6 +232,12 @@ void Program::start_workers() {
   }
 }
 
+std::string Program::troubles() const {
+  using store::disk::State;
+  const State state = disk_ ? disk_->stats().state : State::Ok;
+  return state == State::Failing || state == State::Limited ? std::string("\ndisk: ") + to_string(state) : "";
+}
+
 void Program::on_second() {
   pool_->sweep(loop_.now());
   second_->set(std::chrono::seconds(1));
@@ -202,8 +253,9 @@ void Program::reload() {
   auto fresh = std::make_shared<const conf::Config>(std::move(*loaded));
   const auto& old = *config_;
   if (fresh->listen != old.listen || fresh->admin.listen != old.admin.listen || fresh->workers != old.workers ||
-      fresh->cache.memory != old.cache.memory || fresh->log.access != old.log.access) {
-    say("reload: listen, admin.listen, workers, cache.memory and log.access change only at a restart");
+      fresh->cache.memory != old.cache.memory || fresh->cache.disk.path != old.cache.disk.path ||
+      fresh->cache.disk.size != old.cache.disk.size || fresh->log.access != old.log.access) {
+    say("reload: listen, admin.listen, workers, cache.memory, cache.disk and log.access change only at a restart");
   }
   config_ = fresh;
   pool_->set_limits(pool_limits(*fresh));
@@ -241,7 +293,8 @@ int Program::run() {
   // Before the first thread, so that all of them leave these signals to the loop here.
   const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { on_signal(number); });
   if (!open_log() || !listen() || !listen_admin()) return 1;
-  store_ = std::make_unique<store::Store>(config_->cache.memory);
+  if (const int status = open_disk(); status != 0) return status;
+  store_ = std::make_unique<store::Store>(config_->cache.memory, disk_.get());
   pool_ = std::make_unique<origin::Pool>(pool_limits(*config_));
   shared_ = std::unique_ptr<client::Shared>(
       new client::Shared{*store_, *pool_, *log_, addresses_, "larder (" + random_name() + ")", LARDER_VERSION});
@@ -255,6 +308,7 @@ int Program::run() {
     admin::Options options;
     options.version = LARDER_VERSION;
     options.healthy = [this] { return !draining_; };
+    options.troubles = [this] { return troubles(); };
     admin_ = std::make_unique<admin::Admin>(loop_, std::move(admin_fd_), *exposition_, std::move(options));
   }
   second_ = std::make_unique<net::Timer>(loop_, [this] { on_second(); });

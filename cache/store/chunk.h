@@ -26,19 +26,26 @@ class Chunk : public RefCounted<Chunk> {
     ::operator delete(const_cast<Chunk*>(chunk));
   }
 
-  [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
-  [[nodiscard]] const char* data() const { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1) + skipped_; }
+  [[nodiscard]] const char* data() const { return reinterpret_cast<const char*>(this + 1) + skipped_; }
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
   // What counts against a budget: the bytes and the header.
-  [[nodiscard]] std::size_t footprint() const { return sizeof(Chunk) + capacity_; }
+  [[nodiscard]] std::size_t footprint() const { return sizeof(Chunk) + allocated_; }
+  // Only these of its bytes are wanted: what came with them from a file is not. Before anybody else has it.
+  void narrow(std::size_t from, std::size_t size) {
+    skipped_ += from;
+    capacity_ = size;
+  }
   [[nodiscard]] Budget* budget() const { return budget_; }
 
  private:
   friend class RefCounted<Chunk>;
-  Chunk(std::size_t capacity, Budget* budget) : capacity_(capacity), budget_(budget) {}
+  Chunk(std::size_t capacity, Budget* budget) : capacity_(capacity), allocated_(capacity), budget_(budget) {}
   ~Chunk() = default;
 
   std::size_t capacity_;
+  std::size_t allocated_;
+  std::size_t skipped_ = 0;
   Budget* budget_;
 };
 

@@ -166,6 +166,12 @@ void Object::complete_with(Ref<const Head> head, const Object& older) {
   finish_with(std::move(head));
 }
 
+void Object::complete_with(Ref<const Head> head, Ref<Body> body) {
+  const std::lock_guard lock(mutex_);
+  body_ = std::move(body);
+  finish_with(std::move(head));
+}
+
 void Object::complete_with(Ref<const Head> head, Ref<const Parts> parts) {
   const std::lock_guard lock(mutex_);
   body_ = make_ref<Body>();
@@ -218,6 +224,10 @@ void Object::drop_passed() {
 }
 
 Reader::Reader(Ref<Object> object, WakerPtr waker) : object_(std::move(object)), waker_(std::move(waker)) {
+  if (object_->state() == Object::State::Complete && object_->body_->source) {
+    cursor_ = object_->body_->source->open(waker_);
+    return;
+  }
   if (object_->state() == Object::State::Complete && waker_ == nullptr) return;
   const std::lock_guard lock(object_->mutex_);
   // A finished and kept body needs no register: nothing of it will change or be dropped.
@@ -279,6 +289,14 @@ Reader::Status Reader::take(std::size_t most, Piece& piece) {
 }
 
 Reader::Status Reader::next(std::size_t most, Piece& piece) {
+  if (cursor_) {
+    if (position_ == object_->size()) return Status::End;
+    const auto status = cursor_->read(position_, most, piece);
+    if (status == Cursor::Status::Ready) position_ += piece.bytes.size();
+    return status == Cursor::Status::Ready  ? Status::Ready
+           : status == Cursor::Status::Wait ? Status::Wait
+                                            : Status::Failed;
+  }
   if (!registered_) {  // Complete and kept: immutable
     return take(most, piece) == Status::Ready ? Status::Ready : Status::End;
   }

@@ -26,20 +26,12 @@
 #include "cache/store/head.h"
 #include "cache/store/parts.h"
 #include "cache/store/ref.h"
+#include "cache/store/waker.h"
 
 namespace larder::store {
 
 class Reader;
 class Store;
-
-// Tells a reader or the writer to look again. Called under the Object's lock, from any thread: it must only pass the
-// message on (net::Loop::post).
-class Waker {
- public:
-  virtual ~Waker() = default;
-  virtual void wake() = 0;
-};
-using WakerPtr = std::shared_ptr<Waker>;
 
 class Object : public RefCounted<Object> {
  public:
@@ -92,6 +84,7 @@ class Object : public RefCounted<Object> {
   void complete(std::string trailers);
   // Head and finished content at once: a 304's merged head over `older`'s.
   void complete_with(Ref<const Head> head, const Object& older);
+  void complete_with(Ref<const Head> head, Ref<Body> body);
   // The same with what is known of an incomplete representation; when it is whole, it becomes an ordinary body.
   void complete_with(Ref<const Head> head, Ref<const Parts> parts);
   void fail(Failure failure);
@@ -151,7 +144,7 @@ class Object : public RefCounted<Object> {
 // One reader of one Object, from the first byte on. Belongs to one thread.
 class Reader {
  public:
-  // `waker` may be null when the object is Complete.
+  // `waker` may be null when the object is Complete and its body in memory.
   Reader(Ref<Object> object, WakerPtr waker);
   ~Reader();
   Reader(const Reader&) = delete;
@@ -182,6 +175,7 @@ class Reader {
   std::uint64_t sequence_ = 0;  // of the chunk that position_ is in
   std::size_t offset_ = 0;      // in that chunk
   std::size_t interim_ = 0;
+  std::unique_ptr<Cursor> cursor_;  // of a finished body that is not in memory
 };
 
 }  // namespace larder::store

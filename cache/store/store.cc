@@ -6,6 +6,7 @@
 
 #include "cache/policy/reuse.h"
 #include "cache/policy/vary.h"
+#include "cache/store/disk/disk.h"
 
 namespace larder::store {
 namespace {
@@ -19,7 +20,8 @@ constexpr std::size_t kFirstBuckets = 64;
 
 }  // namespace
 
-Store::Store(std::uint64_t capacity) : capacity_(capacity), seed_(random_seed()) {
+Store::Store(std::uint64_t capacity, Disk* disk)
+    : capacity_(capacity), disk_(disk), seed_(disk != nullptr ? disk->seed() : random_seed()) {
   for (Shard& shard : shards_) shard.buckets.resize(kFirstBuckets, nullptr);
 }
 
@@ -129,6 +131,37 @@ Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::Field
   return found;
 }
 
+bool Store::may_be_on_disk(std::uint64_t hash) const {
+  return disk_ != nullptr && disk_->may_have(hash);
+}
+
+std::unique_ptr<disk::Search> Store::search_disk(std::string key, std::uint64_t hash, WakerPtr waker) {
+  return disk_->search(budget_, std::move(key), hash, std::move(waker));
+}
+
+void Store::use_from_disk(const Ref<Object>& object, const disk::Search& search, Tick now) {
+  const bool is_worth = object->body()->source == nullptr && disk_->is_worth_memory(search.used());
+  const bool is_there = disk_->touch(object->hash_, search.where(), object->size());
+  if (!is_worth || !is_there) {
+    make_room(0);  // for as long as it is read
+    return;
+  }
+  Shard& shard = shard_of(object->hash_);
+  const std::uint64_t cost = charge(*object);
+  {
+    const std::lock_guard lock(shard.mutex);
+    if (cost <= capacity_ && find_same(shard, *object) == nullptr) insert(shard, *object, now);
+  }
+  // An invalidation in between has looked for it in memory before it was there: it goes through memory again after the
+  // disk, so one of the two sees the other.
+  if (!disk_->is_there(object->hash_, search.where())) drop(*object);
+  make_room(0);
+}
+
+void Store::put_on_disk(const Ref<Object>& object) {
+  if (disk_ != nullptr && object->parts() == nullptr) disk_->store(object);
+}
+
 std::vector<Ref<Object>> Store::variants(std::string_view key, std::uint64_t hash, std::size_t most) {
   std::vector<Ref<Object>> found;
   Shard& shard = shard_of(hash);
@@ -195,8 +228,10 @@ void Store::replace_variants(Shard& shard, const Object& object, std::vector<Ref
   for (Object* other = shard.buckets[bucket_of(shard, object.hash_)]; other != nullptr; other = next) {
     next = other->hash_next_;
     if (other->hash_ != object.hash_ || other->key_ != object.key_) continue;
-    if (other->head_->vary == object.head_->vary || ++variants >= kMostVariants)
+    if (other->head_->vary == object.head_->vary || ++variants >= kMostVariants) {
+      other->doom();  // should it still wait to be written to disk
       dropped.push_back(take_out(shard, *other));
+    }
   }
 }
 
@@ -225,6 +260,7 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
       indexed = true;
     }
   }
+  if (indexed) put_on_disk(object);
   dropped.clear();  // what is replaced must not cost another its place
   make_room(0);
   return indexed;
@@ -234,15 +270,19 @@ bool Store::commit_over(const Ref<Object>& object, const Object* base, const Obj
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
   const std::uint64_t cost = charge(*object);
+  bool is_kept = false;
   {
     const std::lock_guard lock(shard.mutex);
     if (find_same(shard, *object) != base) return false;
     drop_flight(shard, flight);
-    if (!flight.is_doomed() && cost <= capacity_) {
+    is_kept = !flight.is_doomed() && cost <= capacity_;
+    if (is_kept) {
       replace_variants(shard, *object, dropped);
-      insert(shard, *object, now);
+      // A body that is on disk is found there: in memory it would hold on to a file that has to go.
+      if (!object->body_->source) insert(shard, *object, now);
     }
   }
+  if (is_kept) put_on_disk(object);
   dropped.clear();
   make_room(0);
   return true;
@@ -279,14 +319,16 @@ void Store::remember_unshareable(std::uint64_t hash, bool unshareable) {
   }
 }
 
-std::size_t Store::invalidate(std::string_view key, std::uint64_t hash) {
+std::size_t Store::drop_from_memory(std::string_view key, std::uint64_t hash) {
   Shard& shard = shard_of(hash);
   std::vector<Ref<Object>> dropped;
   const std::lock_guard lock(shard.mutex);
   Object* next = nullptr;
   for (Object* object = shard.buckets[bucket_of(shard, hash)]; object != nullptr; object = next) {
     next = object->hash_next_;
-    if (object->hash_ == hash && object->key_ == key) dropped.push_back(take_out(shard, *object));
+    if (object->hash_ != hash || object->key_ != key) continue;
+    object->doom();
+    dropped.push_back(take_out(shard, *object));
   }
   const auto [begin, end] = shard.flights.equal_range(hash);
   for (auto it = begin; it != end;) {
@@ -301,12 +343,27 @@ std::size_t Store::invalidate(std::string_view key, std::uint64_t hash) {
   return dropped.size();
 }
 
+std::size_t Store::invalidate(std::string_view key, std::uint64_t hash) {
+  std::size_t dropped = drop_from_memory(key, hash);
+  if (disk_ == nullptr) return dropped;
+  disk_->forget(hash);
+  return dropped + drop_from_memory(key, hash);  // what was just being read from disk
+}
+
 void Store::remove(const Object& object) {
+  drop(object);
+  if (disk_ == nullptr) return;
+  disk_->forget(object.hash_);
+  drop(object);
+}
+
+void Store::drop(const Object& object) {
   Shard& shard = shard_of(object.hash_);
   Ref<Object> dropped;
   const std::lock_guard lock(shard.mutex);
   for (Object* other = shard.buckets[bucket_of(shard, object.hash_)]; other != nullptr; other = other->hash_next_) {
     if (other != &object) continue;
+    other->doom();
     dropped = take_out(shard, *other);
     return;
   }

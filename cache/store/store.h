@@ -1,6 +1,7 @@
-// What is kept in memory: an index of Complete objects with LRU eviction by bytes, and the flights (objects being
-// filled) that other requests may join. Shared by all workers: sharded by key hash, one short mutex per shard; no lock
-// is held across a system call, a callback or a destructor of an Object.
+// What is kept, in two tiers behind one door: what is stored goes to disk (where there is one) as well as to memory,
+// and what memory evicts stays there. In memory: an index of Complete objects with LRU eviction by bytes, and the
+// flights (objects being filled) that other requests may join. Shared by all workers: sharded by key hash, one short
+// mutex per shard; no lock is held across a system call, a callback or a destructor of an Object.
 //
 // Lock order: a shard's mutex is a leaf. An Object's mutex may be held when reserve()/release() is called.
 #pragma once
@@ -8,7 +9,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -18,12 +21,19 @@
 
 namespace larder::store {
 
+class Disk;
+namespace disk {
+class Search;
+}
+
 // Steady milliseconds, for the LRU's order.
 using Tick = std::uint64_t;
 
 class Store {
  public:
-  explicit Store(std::uint64_t capacity);  // bytes; 0: nothing is ever kept
+  // `capacity` in bytes; 0: nothing is ever kept in memory. `disk`: the tier behind it, null for none. It
+  // must have ended its work before the store goes.
+  explicit Store(std::uint64_t capacity, Disk* disk = nullptr);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -38,7 +48,14 @@ class Store {
   // Of the variants that match the one that policy::is_preferred; makes it the most recently used.
   Found lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now);
 
-  // Stored variants of a URI, the newest first, at most `most`; whatever their Vary.
+  // --- the disk, when memory has nothing ---
+  [[nodiscard]] bool may_be_on_disk(std::uint64_t hash) const;
+  std::unique_ptr<disk::Search> search_disk(std::string key, std::uint64_t hash, WakerPtr waker);
+  // `object`, which the search gave last, is used: it is kept there longer, and in memory where that is worth while.
+  void use_from_disk(const Ref<Object>& object, const disk::Search& search, Tick now);
+  [[nodiscard]] const Disk* disk() const { return disk_; }
+
+  // Variants of a URI in memory, the newest first, at most `most`; whatever their Vary.
   std::vector<Ref<Object>> variants(std::string_view key, std::uint64_t hash, std::size_t most);
   // The same object without making it more recently used; null when there is none.
   Ref<Object> peek(std::string_view key, std::uint64_t hash, http::FieldSpan request);
@@ -66,7 +83,7 @@ class Store {
 
   // Removes all variants and dooms the flights of the key. How many were removed.
   std::size_t invalidate(std::string_view key, std::uint64_t hash);
-  // Removes that very object, if it is still indexed.
+  // Removes that very object, if it is still indexed; from disk with all its variants.
   void remove(const Object& object);
 
   // Makes room for the next bytes of a body being filled, which the caller then charges by making the chunk. False: no
@@ -119,8 +136,13 @@ class Store {
   // Evicts until all and `more` fit under the capacity; false when there is nothing left to evict.
   bool make_room(std::uint64_t more);
 
+  void drop(const Object& object);  // from memory
+  std::size_t drop_from_memory(std::string_view key, std::uint64_t hash);
+  void put_on_disk(const Ref<Object>& object);
+
   Budget budget_;  // first: the objects in the shards count on it to their end
   const std::uint64_t capacity_;
+  Disk* const disk_;
   const std::uint64_t seed_;
   std::array<Shard, kShards> shards_;
   std::atomic<std::uint64_t> reserved_{0};  // of fills

@@ -76,13 +76,18 @@ void Admin::remove(Connection& connection) {
   connections_.erase(found);
 }
 
+Answer Admin::answer_health() const {
+  if (!options_.healthy()) return plain(503, "draining");
+  return plain(200, "ok" + options_.troubles());
+}
+
 Answer Admin::answer(const http::RequestHead& head) const {
   if (!head.target.starts_with('/')) return plain(400, "This port is not the proxy: ask for a path such as /metrics.");
   if (head.method != http::Method::Get && head.method != http::Method::Head)
     return plain(405, "Only GET and HEAD are answered here.");
   const auto path = head.target.substr(0, head.target.find('?'));
   if (path == "/metrics") return {200, "text/plain; version=0.0.4", exposition_.scrape()};
-  if (path == "/healthz") return options_.healthy() ? plain(200, "ok") : plain(503, "draining");
+  if (path == "/healthz") return answer_health();
   if (path == "/")
     return {200, "text/html; charset=utf-8", std::string(kIndexBegin).append(options_.version).append(kIndexEnd)};
   return plain(404, "There is nothing here; see /.");

@@ -20,7 +20,9 @@ namespace larder::admin {
 
 struct Options {
   std::string version;
-  std::function<bool()> healthy;             // false while draining; called on the loop's thread
+  std::function<bool()> healthy;  // false while draining; called on the loop's thread
+  // What is not as it should be although requests are taken, each as a line with its LF before it. Same thread.
+  std::function<std::string()> troubles = [] { return std::string(); };
   std::size_t connections = 256;             // further ones are closed at once
   std::chrono::milliseconds header{10'000};  // from a request's first byte (or the accept) to its head's last
   std::chrono::milliseconds idle{120'000};   // between requests: longer than any usual scrape interval
@@ -49,6 +51,7 @@ class Admin {
 
  private:
   friend class Connection;
+  [[nodiscard]] Answer answer_health() const;
   [[nodiscard]] Answer answer(const http::RequestHead& head) const;
   void on_accept(net::Fd fd);
   void on_tick();

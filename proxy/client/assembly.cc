@@ -6,8 +6,9 @@ namespace larder::client {
 
 using Status = store::Reader::Status;
 
-void Assembly::add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size) {
-  segments_.push_back({store::Stretch(body, from, size), 0, 0});
+void Assembly::add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size,
+                           const store::WakerPtr& waker) {
+  segments_.push_back({store::Stretch(body, from, size, waker), 0, 0});
   size_ += size;
 }
 
@@ -16,19 +17,19 @@ void Assembly::add_text(std::string_view text) {
   body->chunks.push_back(store::Chunk::make(text.size()));
   std::copy(text.begin(), text.end(), body->chunks.front()->data());
   body->size = text.size();
-  add_stretch(body, 0, text.size());
+  add_stretch(body, 0, text.size(), nullptr);
 }
 
-void Assembly::add_stored(const store::Object& object, const policy::ByteRange& range) {
+void Assembly::add_stored(const store::Object& object, const policy::ByteRange& range, const store::WakerPtr& waker) {
   if (object.parts() == nullptr) {
-    add_stretch(object.body(), range.first, range.size());
+    add_stretch(object.body(), range.first, range.size(), waker);
     return;
   }
   for (const store::Part& part : object.parts()->list) {
     const auto there = part.range();
     const std::uint64_t first = std::max(there.first, range.first);
     const std::uint64_t last = std::min(there.last, range.last);
-    if (first <= last) add_stretch(part.body, first - part.first, last - first + 1);
+    if (first <= last) add_stretch(part.body, first - part.first, last - first + 1, waker);
   }
 }
 
@@ -47,7 +48,12 @@ Status Assembly::next(store::Reader* reader, std::size_t most, store::Piece& pie
   while (!segments_.empty()) {
     Segment& segment = segments_.front();
     if (segment.stored) {
-      if (segment.stored->next(most, piece)) return Status::Ready;
+      if (!segment.stored->is_at_end()) {
+        const auto status = segment.stored->next(most, piece);
+        return status == store::Cursor::Status::Ready  ? Status::Ready
+               : status == store::Cursor::Status::Wait ? Status::Wait
+                                                       : Status::Failed;
+      }
     } else if (segment.left > 0) {
       const auto status = reader->next(static_cast<std::size_t>(std::min<std::uint64_t>(most, segment.left)), piece);
       if (status == Status::Ready) segment.left -= piece.bytes.size();

@@ -16,7 +16,8 @@ class Assembly {
  public:
   void add_text(std::string_view text);
   // Bytes of the representation of which `object`, Complete, holds at least these.
-  void add_stored(const store::Object& object, const policy::ByteRange& range);
+  // `waker`: of a body that is not in memory; may be null for others.
+  void add_stored(const store::Object& object, const policy::ByteRange& range, const store::WakerPtr& waker = nullptr);
   // So many bytes from the Reader, the next ones of what it reads.
   void add_fetched(std::uint64_t size);
 
@@ -25,6 +26,7 @@ class Assembly {
   // All bytes that were added.
   [[nodiscard]] std::uint64_t size() const { return size_; }
   // As Reader::next, over everything in the order it was added. End when the Reader ends too early: see is_cut().
+  // Failed also when stored bytes cannot be read any more.
   store::Reader::Status next(store::Reader* reader, std::size_t most, store::Piece& piece);
   // The fetched stretch had fewer bytes than its head had promised.
   [[nodiscard]] bool is_cut() const { return cut_; }
@@ -35,7 +37,8 @@ class Assembly {
     std::uint64_t left = 0;                // of a fetched one, which is never empty at first
     std::size_t number = 0;                // of a fetched one
   };
-  void add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size);
+  void add_stretch(const store::Ref<const store::Body>& body, std::uint64_t from, std::uint64_t size,
+                   const store::WakerPtr& waker);
 
   std::deque<Segment> segments_;
   std::uint64_t size_ = 0;

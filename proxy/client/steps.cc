@@ -2,6 +2,7 @@
 #include "cache/http/text.h"
 #include "cache/policy/reuse.h"
 #include "cache/policy/validation.h"
+#include "cache/policy/vary.h"
 #include "proxy/client/connection.h"
 #include "proxy/client/pages.h"
 #include "proxy/client/transaction.h"
@@ -130,12 +131,44 @@ Next Transaction::lookup() {
     return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
   }
   auto found = worker_.shared().store.lookup(key_, hash_, head_.fields, worker_.tick());
-  if (!found.object) {
-    forward_ = found.other_variants ? Forward::VaryMiss : Forward::UriMiss;
-    reason_ = found.other_variants ? Reason::VaryMismatch : Reason::NotStored;
-    return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
+  if (found.object) return judge_stored(std::move(found.object));
+  has_other_variants_ = found.other_variants;
+  return worker_.shared().store.may_be_on_disk(hash_) ? go(kRead) : miss();
+}
+
+Next Transaction::miss() {
+  forward_ = has_other_variants_ ? Forward::VaryMiss : Forward::UriMiss;
+  reason_ = has_other_variants_ ? Reason::VaryMismatch : Reason::NotStored;
+  return asked_.only_if_cached ? refuse_to_fetch() : go(kFetch);
+}
+
+Next Transaction::read() {
+  using Status = store::disk::Search::Status;
+  store::Store& store = worker_.shared().store;
+  if (!search_) {
+    make_waker();
+    search_ = store.search_disk(key_, hash_, waker_);
   }
-  return judge_stored(std::move(found.object));
+  store::Ref<store::Object> object;
+  while (true) {
+    switch (search_->next(object)) {
+      case Status::Wait:
+        own();
+        connection_.flush();
+        return Next::Suspend;
+      case Status::End:
+        search_ = nullptr;
+        return miss();
+      case Status::Found:
+        if (!policy::vary_matches(object->head()->vary, head_.fields)) {
+          has_other_variants_ = true;
+          break;
+        }
+        store.use_from_disk(object, *search_, worker_.tick());
+        search_ = nullptr;
+        return judge_stored(std::move(object));
+    }
+  }
 }
 
 // May what is stored answer this request, now, or has the origin to be asked about it?

@@ -174,7 +174,7 @@ void Transaction::append_common(std::string& out) {
 // A client as fast as memory must not keep the worker for a whole large body: the others get their turn.
 Next Transaction::yield_turn() {
   connection_.flush();
-  if (!waker_) waker_ = std::make_shared<origin::LoopWaker>(worker_.loop(), [this] { connection_.resume(); });
+  make_waker();
   waker_->wake();
   return Next::Suspend;
 }
@@ -219,7 +219,9 @@ Next Transaction::deliver_body() {
         }
         return go(kFinish);
       case store::Reader::Status::Failed:
-        return give_up_body(object_->failure().type);
+        // Nothing failed but the disk: what was sent cannot be taken back.
+        return give_up_body(object_->state() == store::Object::State::Failed ? object_->failure().type
+                                                                             : "proxy_internal_error");
     }
   }
 }

@@ -68,7 +68,13 @@ Next Transaction::use_stored(store::Ref<store::Object> object) {
   from_cache_ = true;
   object_ = std::move(object);
   if (object_->parts() != nullptr) return use_parts();
-  reader_.emplace(object_, nullptr);
+  if (object_->body()->source) {
+    own();  // the answer may have to wait for the disk
+    make_waker();
+    reader_.emplace(object_, waker_);
+  } else {
+    reader_.emplace(object_, nullptr);
+  }
   return go(kDeliver);
 }
 
@@ -198,7 +204,7 @@ bool Transaction::start_selected() {
   } else if (verdict.selection == Selection::Unsatisfiable) {
     write_assembled({416, &head, fields, std::nullopt, complete});
   } else if (verdict.ranges.size() == 1) {
-    assembly_->add_stored(*object_, verdict.ranges.front());
+    assembly_->add_stored(*object_, verdict.ranges.front(), waker_);
     write_assembled({206, &head, fields, verdict.ranges.front(), complete});
   } else {
     assemble_multipart(verdict.ranges, fields);
@@ -242,7 +248,7 @@ void Transaction::assemble_multipart(const std::vector<policy::ByteRange>& range
     policy::append_content_range(text, range, length_of(*object_));
     text += "\r\n\r\n";
     assembly_->add_text(std::exchange(text, {}));
-    assembly_->add_stored(*object_, range);
+    assembly_->add_stored(*object_, range, waker_);
   }
   assembly_->add_text("\r\n--" + boundary + "--\r\n");
   multipart_type_ = "multipart/byteranges; boundary=" + boundary;

@@ -18,6 +18,7 @@ bool wants_html(http::FieldSpan request) {
 
 const Step Transaction::kAdmit{"admit", &Transaction::admit};
 const Step Transaction::kLookup{"lookup", &Transaction::lookup};
+const Step Transaction::kRead{"read", &Transaction::read};
 const Step Transaction::kFetch{"fetch", &Transaction::fetch};
 const Step Transaction::kValidate{"validate", &Transaction::validate};
 const Step Transaction::kComplete{"complete", &Transaction::complete};
@@ -82,6 +83,10 @@ bool Transaction::break_off(const wire::Reject& reject) {
   fail(reject.status, "http_request_error", "Your client's request broke off or is malformed.", reject.why);
   run();
   return true;
+}
+
+void Transaction::make_waker() {
+  if (!waker_) waker_ = std::make_shared<origin::LoopWaker>(worker_.loop(), [this] { connection_.resume(); });
 }
 
 void Transaction::stop_reading() {

@@ -1,7 +1,8 @@
 // The life of one request, as a table of named steps. A Transaction never talks to an origin: it reads an Object.
 //
 //   admit     who asks, for what; local pages, tunnels, refusals
-//   lookup    what the store has, and whether it may be used
+//   lookup    what memory has, and whether it may be used
+//   read      what the disk has, and whether it may be used
 //   fetch     nothing usable: start or join a Fetch and wait for its head
 //   validate  something stale: the same with its validators
 //   complete  a part of it is stored: fetch what is missing
@@ -24,6 +25,7 @@
 #include "cache/http/uri.h"
 #include "cache/policy/outcome.h"
 #include "cache/policy/range.h"
+#include "cache/store/disk/search.h"
 #include "cache/store/object.h"
 #include "proxy/client/assembly.h"
 #include "proxy/net/dialer.h"
@@ -77,7 +79,7 @@ class Transaction {
   // The response is under way and its end is the connection's: closed in order, it would look whole.
   [[nodiscard]] bool ends_by_close() const { return close_delimited_ && !finished_; }
 
-  static const Step kAdmit, kLookup, kFetch, kValidate, kComplete, kDeliver, kFinish, kTunnel;
+  static const Step kAdmit, kLookup, kRead, kFetch, kValidate, kComplete, kDeliver, kFinish, kTunnel;
 
  private:
   Next run();
@@ -89,6 +91,7 @@ class Transaction {
   // steps (steps.cc, steps_fetch.cc, steps_range.cc, steps_deliver.cc)
   Next admit();
   Next lookup();
+  Next read();
   Next fetch();
   Next validate();
   Next complete();
@@ -105,7 +108,8 @@ class Transaction {
   [[nodiscard]] bool wants_upgrade() const;
   void on_dialled(tl::expected<net::Dialled, net::DialError> result);
 
-  // lookup
+  // lookup, read
+  Next miss();  // nothing is stored that has this request's selecting fields
   Next judge_stored(store::Ref<store::Object> object);
   Next refuse_to_fetch();
   Next use_stored(store::Ref<store::Object> object);  // result_ says how it may be used
@@ -145,6 +149,7 @@ class Transaction {
   [[nodiscard]] bool may_follow(const store::Head& head) const;
   [[nodiscard]] bool may_store() const;
   void stop_reading();
+  void make_waker();
   void pass_interims();
   void on_switch(origin::Switched switched);
 
@@ -194,6 +199,8 @@ class Transaction {
   std::string key_;
   bool is_key_shortened_ = false;  // a rule left parameters out of it
   std::uint64_t hash_ = 0;
+  bool has_other_variants_ = false;
+  std::unique_ptr<store::disk::Search> search_;
 
   std::optional<policy::RangeSet> range_;  // asked for, in a way that is understood
 

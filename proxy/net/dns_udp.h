@@ -5,9 +5,8 @@
 // - All its look-ups share one socket (RFC 5452 section 9.2 wants many ports), and one failure makes a server dead to
 //   all of them for a while, in which it is asked for "google.com". Here every question to every server has an
 //   evdns_base of its own, which ends with the first failure.
-// - It takes SERVFAIL for a time-out. It gets one attempt and more time than any look-up takes, so that "timed out"
-// says
-//   SERVFAIL; when to ask again is the owner's affair.
+// - It takes SERVFAIL for a time-out. It gets one attempt and more time than any look-up takes, so that its
+//   time-out says SERVFAIL; when to ask again is the owner's affair.
 // - Its socket is not connected: it never hears of a closed port, and takes replies from any port. It is found and
 //   connected (find_socket), and watched for errors.
 // - It disregards the TTLs of aliases, cannot tell "no SOA" from a TTL of 0, and takes failures (SERVFAIL, NXDOMAIN,

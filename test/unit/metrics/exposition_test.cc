@@ -166,7 +166,7 @@ TEST_CASE("each result is counted under its own word") {
 
 TEST_CASE("gauges are read at the scrape") {
   Fixture fixture;
-  fixture.gauges = {1, 2, 3, 4, 5, 6, 7};
+  fixture.gauges = {1, 2, 3, 4, 5, 6, 7, {}};
   fixture.one.log_lines_dropped.add(10);
   const auto scrape = fixture.scrape();
   CHECK(scrape.at("larder_cache_objects{tier=\"memory\"}") == 1);

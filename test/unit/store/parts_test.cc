@@ -27,7 +27,8 @@ Ref<const Body> body_of(const std::string& text, std::size_t chunk, Budget* budg
 std::string read(Ref<const Body> body, std::uint64_t from, std::uint64_t size, std::size_t most = SIZE_MAX) {
   std::string out;
   Piece piece;
-  for (Stretch stretch(std::move(body), from, size); stretch.next(most, piece);) {
+  for (Stretch stretch(std::move(body), from, size); !stretch.is_at_end();) {
+    REQUIRE(stretch.next(most, piece) == Cursor::Status::Ready);
     CHECK(piece.bytes.size() <= most);
     CHECK_FALSE(piece.bytes.empty());
     out += piece.bytes;

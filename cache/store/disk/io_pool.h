@@ -1,0 +1,40 @@
+// Threads that may wait for a disk, so that no worker does.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace larder::store::disk {
+
+// A job runs once, on one of the threads; at the end those still waiting are dropped unrun. Any thread.
+class IoPool {
+ public:
+  using Job = std::function<void()>;
+
+  explicit IoPool(unsigned threads);
+  ~IoPool();  // waits for the jobs that run
+  IoPool(const IoPool&) = delete;
+  IoPool& operator=(const IoPool&) = delete;
+
+  void run(Job job);
+  // Only when no other waits: for what is nobody's request.
+  void run_idle(Job job);
+  [[nodiscard]] std::size_t waiting() const;
+
+ private:
+  void work();
+
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Job> jobs_;
+  std::deque<Job> idle_jobs_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace larder::store::disk

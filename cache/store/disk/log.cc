@@ -1,0 +1,316 @@
+#include "cache/store/disk/log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "cache/store/disk/extent.h"
+#include "cache/store/disk/head_codec.h"
+#include "cache/store/disk/loader.h"
+
+namespace larder::store::disk {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kTick{1};
+constexpr std::chrono::seconds kLongestPause{30};
+constexpr std::uint64_t kMostWaiting = 64ULL << 20;  // bytes of objects that wait to be written
+constexpr std::uint64_t kJournalGrowth = 1ULL << 20;
+constexpr std::size_t kMostJournal = 256ULL << 20;
+
+bool is_full(int error) {
+  return error == ENOSPC || error == EDQUOT;
+}
+
+}  // namespace
+
+Log::Log(Tier& tier, Folder folder)
+    : tier_(tier),
+      folder_(std::move(folder)),
+      segment_size_(tier.options.segment_size != 0 ? tier.options.segment_size
+                                                   : Eviction::segment_size(tier.options.size)),
+      limit_(tier.options.size),
+      appender_(tier, segment_size_),
+      thread_([this] { work(); }) {}
+
+Log::~Log() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_all();
+  thread_.join();
+  if (journal_ >= 0) ::close(journal_);
+}
+
+bool Log::store(Ref<const Object> object) {
+  const std::uint64_t bytes = object->size();
+  if (!is_refusing_.load(std::memory_order_relaxed)) {
+    const std::lock_guard lock(mutex_);
+    if (waiting_bytes_ == 0 || waiting_bytes_ + bytes <= kMostWaiting) {
+      waiting_bytes_ += bytes;
+      items_.push_back({std::move(object), {}, nullptr});
+      if (!busy_) ready_.notify_one();
+      return true;
+    }
+  }
+  tier_.skipped.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void Log::write_down(JournalEntry entry, std::function<void(bool)> done) {
+  const std::lock_guard lock(mutex_);
+  items_.push_back({nullptr, std::move(entry), std::move(done)});
+  ready_.notify_one();
+}
+
+void Log::flush() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return items_.empty() && !busy_; });
+}
+
+void Log::work() {
+  load();
+  next_tick_ = Clock::now() + kTick;
+  Clock::time_point give_up_at = Clock::time_point::max();
+  std::unique_lock lock(mutex_);
+  while (true) {
+    busy_ = false;
+    if (items_.empty()) idle_.notify_all();
+    ready_.wait_until(lock, next_tick_, [this] { return stopping_ || !items_.empty(); });
+    if (stopping_ && give_up_at == Clock::time_point::max()) give_up_at = Clock::now() + kPatience;
+    if (stopping_ && (items_.empty() || Clock::now() > give_up_at)) break;
+    busy_ = true;
+    if (!items_.empty()) {
+      Item item = std::move(items_.front());
+      items_.pop_front();
+      if (item.object) waiting_bytes_ -= item.object->size();
+      lock.unlock();
+      process(item);
+    } else {
+      lock.unlock();
+    }
+    if (Clock::now() >= next_tick_) on_tick();
+    lock.lock();
+  }
+  lock.unlock();
+  if (!failing_) appender_.seal();
+}
+
+void Log::process(Item& item) {
+  if (!item.object) {
+    write_entry(item);
+  } else if (!failing_) {
+    store_now(*item.object);
+  } else {
+    tier_.skipped.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Log::load() {
+  Loader loader(tier_, folder_);
+  const auto loaded = loader.load();
+  journal_size_ = loaded.journal_bytes;
+  appender_.set_next_id(loaded.next_id);
+  tier_.state = State::Ok;
+  if (loaded.error != 0) fail(loaded.error, "cannot be read");
+  compact_journal();
+}
+
+void Log::on_tick() {
+  next_tick_ = Clock::now() + kTick;
+  tier_.index.age();
+  if (!folder_.is_there()) return start_anew();
+  if (failing_ && Clock::now() >= try_at_) try_again();
+  if (!failing_ && journal_size_ > compacted_size_ * 2 + kJournalGrowth) compact_journal();
+  if (!failing_ && limit_ < tier_.options.size && folder_.room() > 2 * segment_size_) {
+    // Somebody else has given room back.
+    limit_ = std::min(tier_.options.size, limit_ + segment_size_);
+    if (limit_ == tier_.options.size) tier_.state = State::Ok;
+  }
+}
+
+// --- storing ---
+
+// The body with its bytes in memory, as it is or read from disk; null when they cannot be had.
+Ref<const Body> Log::in_memory(const Ref<const Body>& body) {
+  if (!body->source) return body;
+  const auto& extent = static_cast<const Extent&>(*body->source);  // nobody else makes sources
+  auto loaded = make_ref<Body>();
+  loaded->size = body->size;
+  loaded->chunks.push_back(Chunk::make(static_cast<std::size_t>(body->size)));
+  Chunk& chunk = *loaded->chunks.front();
+  ErrorKind error = ErrorKind::Read;
+  if (extent.read_blocks(0, {chunk.data(), chunk.capacity()}, Patience::Blocking, error) == ReadStatus::Done) {
+    return loaded;
+  }
+  tier_.errors.count(error);
+  return nullptr;
+}
+
+void Log::store_now(const Object& object) {
+  const Head& head = *object.head();
+  const Ref<const Body> body = in_memory(object.body());
+  if (!body) return;
+  RecordHeader header;
+  header.hash = object.hash();
+  header.variant = variant_of(head.vary);
+  std::string key_and_head = object.key();
+  append_head(key_and_head, head, object.trailers());
+  header.key_size = static_cast<std::uint32_t>(object.key().size());
+  header.head_size = static_cast<std::uint32_t>(key_and_head.size() - object.key().size());
+  header.body_size = body->size;
+  if (header.key_size > kMostKey || header.head_size > kMostHead || header.body_size > kMostBody) return;
+  header.head_sum = head_sum(key_and_head);
+  std::vector<iovec> content{{key_and_head.data(), key_and_head.size()}};
+  BlockSummer summer(header.hash);
+  std::uint64_t left = body->size;
+  for (const auto& chunk : body->chunks) {
+    const auto bytes = static_cast<std::size_t>(std::min<std::uint64_t>(left, chunk->capacity()));
+    summer.add({chunk->data(), bytes});
+    content.push_back({const_cast<char*>(chunk->data()), bytes});
+    left -= bytes;
+  }
+  std::string sums = summer.finish();
+  header.sums_sum = sums_sum(sums);
+  content.push_back({sums.data(), sums.size()});
+  if (!open_segment_for(header.size())) return;
+  const auto sequence = tier_.ledger.begin(header.hash, [&object] { return !object.is_doomed(); });
+  if (!sequence) return;
+  header.sequence = *sequence;
+  const auto where = appender_.append(header, content);
+  if (!where) {
+    tier_.ledger.give_up();
+    return fail(where.error(), "cannot be written to");
+  }
+  tier_.ledger.end(header.sequence, object.key(), head, [&] {
+    if (object.is_doomed()) return;
+    tier_.recency.pass(header.size());
+    tier_.index.put(header.hash, header.variant, *where, tier_.recency.now());
+  });
+  tier_.stored.fetch_add(1, std::memory_order_relaxed);
+  tier_.stored_bytes.fetch_add(header.size(), std::memory_order_relaxed);
+}
+
+bool Log::open_segment_for(std::uint64_t record) {
+  if (appender_.has_room(record)) return true;
+  appender_.seal();
+  if (const auto begun = appender_.begin(folder_); !begun) {
+    fail(begun.error(), "cannot be written to");
+    return false;
+  }
+  if (!make_room()) return false;
+  // Larger than a segment: its own tier would be needed.
+  return appender_.has_room(record);
+}
+
+// --- the journal ---
+
+void Log::write_entry(Item& item) {
+  std::string bytes;
+  append(bytes, item.entry);
+  if (journal_ < 0) journal_ = folder_.open_journal();
+  bool written = journal_ >= 0;
+  for (std::string_view rest = bytes; written && !rest.empty();) {
+    const ssize_t n = ::write(journal_, rest.data(), rest.size());
+    if (n < 0 && errno == EINTR) continue;
+    written = n > 0;
+    if (written) rest.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (written) {
+    journal_size_ += bytes.size();
+    // A person who purges wants it gone whatever happens to the machine.
+    if (item.done) written = ::fdatasync(journal_) == 0;
+  } else {
+    const int error = errno;
+    // Half an entry would hide those behind it.
+    if (journal_ >= 0 && ::ftruncate(journal_, static_cast<off_t>(journal_size_)) != 0)
+      ::close(std::exchange(journal_, -1));
+    if (!failing_) fail(error, "its journal cannot be written");
+  }
+  if (item.done) item.done(written);
+}
+
+// Entries that no record on disk is older than have done their work.
+void Log::compact_journal() {
+  const auto text = folder_.read(kJournalName, kMostJournal);
+  if (!text) return;
+  std::uint64_t oldest = UINT64_MAX;
+  for (const auto& segment : tier_.segments.all()) {
+    if (segment->first_sequence() != 0) oldest = std::min(oldest, segment->first_sequence());
+  }
+  std::string kept;
+  std::string_view rest = *text;
+  for (JournalEntry entry; disk::take(rest, entry) == Damage::None;) {
+    if (entry.sequence > oldest) append(kept, entry);
+  }
+  compacted_size_ = kept.size();
+  if (kept.size() == text->size()) return;
+  if (!folder_.replace(kJournalName, kept)) return;
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  journal_size_ = kept.size();
+}
+
+// --- a disk that fails ---
+
+void Log::fail(int error, const char* what) {
+  tier_.errors.count(is_full(error) ? ErrorKind::Full : ErrorKind::Write);
+  appender_.drop();
+  try_at_ = Clock::now() + pause_;
+  if (std::exchange(failing_, true)) return;
+  is_refusing_ = true;
+  tier_.state = State::Failing;
+  tier_.options.say("cache.disk: " + tier_.options.path + ": " + what + ": " + std::strerror(error) +
+                    "; nothing is stored there until it can be");
+}
+
+void Log::try_again() {
+  pause_ = std::min(pause_ * 2, kLongestPause);
+  try_at_ = Clock::now() + pause_;
+  if (folder_.room() < segment_size_) {
+    // Keep what fits: another user of the disk has taken the rest.
+    const std::uint64_t bytes = tier_.segments.bytes();
+    if (bytes < 4 * segment_size_) return;
+    limit_ = bytes - segment_size_;
+    const Eviction eviction(limit_, segment_size_);
+    while (eviction.is_due(tier_.segments.bytes()) && reclaim_one(eviction)) {
+    }
+  }
+  if (!appender_.begin(folder_)) return;
+  failing_ = false;
+  is_refusing_ = false;
+  pause_ = std::chrono::seconds(1);
+  tier_.state = limit_ < tier_.options.size ? State::Limited : State::Ok;
+  tier_.options.say("cache.disk: " + tier_.options.path + ": stores again");
+}
+
+void Log::start_anew() {
+  tier_.index.clear();
+  tier_.segments.clear();
+  appender_.drop();
+  if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  std::string note;
+  auto made = Folder::open(tier_.options.path, folder_.seed(), note);
+  if (!made) {
+    if (!failing_) tier_.errors.count(ErrorKind::Missing);
+    if (!std::exchange(failing_, true)) {
+      is_refusing_ = true;
+      tier_.state = State::Failing;
+      tier_.options.say("cache.disk: the folder is gone and cannot be made again: " + made.error().text);
+    }
+    return;
+  }
+  folder_ = std::move(*made);
+  if (!failing_) tier_.errors.count(ErrorKind::Missing);
+  failing_ = false;
+  is_refusing_ = false;
+  tier_.state = State::Ok;
+  tier_.options.say("cache.disk: " + tier_.options.path + ": the folder was gone: made again, empty");
+}
+
+}  // namespace larder::store::disk

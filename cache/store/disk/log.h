@@ -1,0 +1,96 @@
+// The disk tier's writer: one thread that appends what is stored, writes down what is invalidated, makes room, and goes
+// on by itself when a failing disk comes back.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cache/store/disk/appender.h"
+#include "cache/store/disk/eviction.h"
+#include "cache/store/disk/folder.h"
+#include "cache/store/disk/record.h"
+#include "cache/store/disk/tier.h"
+#include "cache/store/object.h"
+
+namespace larder::store::disk {
+
+class Log {
+ public:
+  Log(Tier& tier, Folder folder);
+  // Writes what waits, as long as that takes no more than kPatience, and ends the segment.
+  ~Log();
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  // --- any thread; none of these waits for the disk ---
+
+  // False: it will not be stored, because the disk is failing or too slow.
+  bool store(Ref<const Object> object);
+  // `done` (may be null) is called on the writer's thread when it is on disk; its argument: whether it is.
+  void write_down(JournalEntry entry, std::function<void(bool)> done);
+  // All that was to be written when this was called is written, or has failed.
+  void flush();
+
+ private:
+  static constexpr std::chrono::seconds kPatience{5};
+
+  struct Item {
+    Ref<const Object> object;  // null: an entry of the journal
+    JournalEntry entry;
+    std::function<void(bool)> done;
+  };
+
+  void work();
+  void load();
+  void on_tick();
+  void process(Item& item);
+
+  void store_now(const Object& object);
+  Ref<const Body> in_memory(const Ref<const Body>& body);
+  bool open_segment_for(std::uint64_t record);
+  void write_entry(Item& item);
+  void compact_journal();
+
+  // reclaim.cc
+  bool make_room();
+  bool reclaim_one(const Eviction& eviction);
+  void carry_over(const Ref<Segment>& from, std::vector<Index::Listed>& entries);
+  bool carry(const Ref<Segment>& from, const Index::Listed& entry);
+  void remove(const Ref<Segment>& segment);
+
+  void fail(int error, const char* what);
+  void try_again();
+  void start_anew();  // the folder is gone
+
+  Tier& tier_;
+  Folder folder_;
+  const std::uint64_t segment_size_;
+  std::uint64_t limit_;  // bytes of all files: options.size, or what the disk has room for
+  Appender appender_;
+  int journal_ = -1;
+  std::uint64_t journal_size_ = 0;
+  std::uint64_t compacted_size_ = 0;  // of the journal when it was last looked through
+  bool failing_ = false;
+  std::chrono::steady_clock::time_point try_at_{};
+  std::chrono::seconds pause_{1};
+  std::chrono::steady_clock::time_point next_tick_{};
+
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::condition_variable idle_;
+  std::deque<Item> items_;
+  std::uint64_t waiting_bytes_ = 0;
+  bool busy_ = true;
+  bool stopping_ = false;
+  std::atomic<bool> is_refusing_{false};  // stores are of no use now
+  std::thread thread_;                    // last: it uses all the others
+};
+
+}  // namespace larder::store::disk
