@@ -1,4 +1,5 @@
 // Wires the rooms together: command line, configuration, listeners, workers, signals, reload, drain.
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -58,6 +59,15 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = std::min(limit.rlim_max, kEnough);
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Bodies come and go in pieces of up to 256 KiB: by default each that is freed goes back to the system at once, and the
+// next is got from there page by page.
+void keep_freed_memory() {
+  constexpr int kKept = 8 << 20;  // for each thread, at most
+  constexpr int kLargest = 1 << 20;
+  ::mallopt(M_TRIM_THRESHOLD, kKept);
+  ::mallopt(M_MMAP_THRESHOLD, kLargest);
 }
 
 unsigned usable_cores() {
@@ -290,6 +300,7 @@ void Program::on_signal(int number) {
 
 int Program::run() {
   raise_descriptor_limit();
+  keep_freed_memory();
   // Before the first thread, so that all of them leave these signals to the loop here.
   const net::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP, SIGUSR1}, [this](int number) { on_signal(number); });
   if (!open_log() || !listen() || !listen_admin()) return 1;

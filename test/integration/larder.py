@@ -33,7 +33,6 @@ class Larder:
     DEFAULTS = {
         "listen": '["127.0.0.1:0"]',
         "admin.listen": '"127.0.0.1:0"',
-        "cache.disk.path": '""',
         "workers": "2",
     }
 

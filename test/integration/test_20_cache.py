@@ -379,7 +379,7 @@ class Invalidation(ProxyCase):
 
 
 class Bounds(ProxyCase):
-    keys = {"cache.memory": '"4MiB"', "cache.max_object": '"1MiB"'}
+    keys = {"cache.disk.path": '""', "cache.memory": '"4MiB"', "cache.max_object": '"1MiB"'}
 
     def test_memory_is_an_lru_by_bytes(self):
         """The one that is asked for again and again stays; the memory is never exceeded."""

@@ -1,12 +1,12 @@
 #include "cache/store/disk/appender.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 
 namespace larder::store::disk {
 namespace {

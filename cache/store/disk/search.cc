@@ -85,7 +85,7 @@ Ref<Object> Search::use(Record record) {
     body->source = make_ref<Extent>(Extent::House{tier_.pool, tier_.errors}, std::move(record));
   }
   auto object = make_ref<Object>(key_, hash_);
-  object->complete_with(std::move(decoded.head), std::move(body));
+  object->complete_with(decoded.head, std::move(body));
   return object;
 }
 
