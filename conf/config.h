@@ -43,6 +43,7 @@ struct Config {
 
   struct Admin {
     std::string listen = "127.0.0.1:3129";  // "" for none
+    std::vector<std::string> names;         // hosts, as UrlRule::host: under which browsers may reach it
   } admin;
 
   struct Cache {

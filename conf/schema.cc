@@ -25,7 +25,12 @@ constexpr Key kKeys[] = {
    "Threads that serve clients; 0 means one per usable core."},
 
   {"admin.listen", Kind::Listen, R"("127.0.0.1:3129")", 0, 0, LARDER_AT(admin.listen),
-   "Address of the operator's port: metrics and health; \"\" for none."},
+   "Address of the operator's port: metrics, health, listing and purging; \"\" for none."},
+
+  {"admin.names", Kind::HostList, "[]", 0, 64, LARDER_AT(admin.names),
+   "Names under which the operator's port is reached, besides addresses, localhost and names without a dot; "
+   "\".example\" is it and all below, \"*\" every one. A request for any other is answered 421, so that no web page can "
+   "reach that port by a name of its own (DNS rebinding)."},
 
   {"cache.memory", Kind::Size, R"("256MiB")", 0, kEiB, LARDER_AT(cache.memory),
    "Size of the memory tier; 0 for none."},

@@ -26,6 +26,7 @@ enum class Kind : std::uint8_t {
   ListenList,   // of "ADDR:PORT"
   ServerList,   // of "ADDR" or "ADDR:PORT"
   FieldNames,   // of field names (RFC 9110 section 5.1)
+  HostList,     // as Host
   NetworkList,  // of CIDR texts
   PortList,     // of whole numbers from 1 to 65535
   NameGlobs,    // of globs over the names of query parameters

@@ -74,6 +74,7 @@ std::string wanted_member(Kind kind) {
     case Kind::Flag:
       return "true or false";
     case Kind::Host:
+    case Kind::HostList:
       return R"(a host such as "deb.debian.org", ".debian.org" (it and all below) or "*", without scheme or port)";
     case Kind::PathGlob:
       return R"(a pattern for paths such as "/pool/*.deb", with at most 64 bytes between two *)";
@@ -135,6 +136,7 @@ std::optional<std::string> as_text(Kind kind, const Item& said) {
       good = is_field_name(text);
       break;
     case Kind::Host:
+    case Kind::HostList:
       return as_host(text);
     case Kind::PathGlob:
       good = (text.starts_with('/') || text.starts_with('*')) && is_glob(text, "#");

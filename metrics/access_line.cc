@@ -141,6 +141,16 @@ void append_time(std::string& out, std::chrono::sys_time<std::chrono::millisecon
 
 }  // namespace
 
+void append_json_text(std::string& out, std::string_view text) {
+  append_member(out, "\"", text);
+}
+
+void append_json_time(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> ts) {
+  out.push_back('"');
+  append_time(out, ts);
+  out.push_back('"');
+}
+
 void append_json(std::string& out, const AccessRecord& record) {
   out.append("{\"ts\":\"");
   append_time(out, record.ts);

@@ -41,6 +41,9 @@ struct AccessRecord {
 // Appends the line, its end included. Always valid JSON in valid UTF-8 without control characters: bytes that are no
 // UTF-8 appear as the characters of the same number (\u00XX). Allocates only what `out` lacks. Any thread.
 void append_json(std::string& out, const AccessRecord& record);
+// Its parts, for others who write JSON: a text in its quotes, and a time as it has it, in quotes too.
+void append_json_text(std::string& out, std::string_view text);
+void append_json_time(std::string& out, std::chrono::sys_time<std::chrono::milliseconds> ts);
 
 class AccessLog {
  public:

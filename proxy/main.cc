@@ -10,6 +10,7 @@
 #include <random>
 #include <thread>
 
+#include "cache/policy/url_rules.h"
 #include "cache/store/disk/disk.h"
 #include "conf/load.h"
 #include "metrics/exposition.h"
@@ -100,6 +101,7 @@ class Program {
   void on_second();
   metrics::Gauges gauges() const;
   std::string troubles() const;
+  std::string key_of(const http::Uri& uri) const;
 
   Arguments arguments_;
   std::shared_ptr<const conf::Config> config_;
@@ -248,6 +250,12 @@ std::string Program::troubles() const {
   return state == State::Failing || state == State::Limited ? std::string("\ndisk: ") + to_string(state) : "";
 }
 
+std::string Program::key_of(const http::Uri& uri) const {
+  std::string key;
+  policy::append_cache_key(key, uri, origin::rules_of(*config_).urls);
+  return key;
+}
+
 void Program::on_second() {
   pool_->sweep(loop_.now());
   second_->set(std::chrono::seconds(1));
@@ -262,10 +270,11 @@ void Program::reload() {
   }
   auto fresh = std::make_shared<const conf::Config>(std::move(*loaded));
   const auto& old = *config_;
-  if (fresh->listen != old.listen || fresh->admin.listen != old.admin.listen || fresh->workers != old.workers ||
-      fresh->cache.memory != old.cache.memory || fresh->cache.disk.path != old.cache.disk.path ||
-      fresh->cache.disk.size != old.cache.disk.size || fresh->log.access != old.log.access) {
-    say("reload: listen, admin.listen, workers, cache.memory, cache.disk and log.access change only at a restart");
+  if (fresh->listen != old.listen || fresh->admin.listen != old.admin.listen || fresh->admin.names != old.admin.names ||
+      fresh->workers != old.workers || fresh->cache.memory != old.cache.memory ||
+      fresh->cache.disk.path != old.cache.disk.path || fresh->cache.disk.size != old.cache.disk.size ||
+      fresh->log.access != old.log.access) {
+    say("reload: listen, admin, workers, cache.memory, cache.disk and log.access change only at a restart");
   }
   config_ = fresh;
   pool_->set_limits(pool_limits(*fresh));
@@ -320,6 +329,9 @@ int Program::run() {
     options.version = LARDER_VERSION;
     options.healthy = [this] { return !draining_; };
     options.troubles = [this] { return troubles(); };
+    options.store = store_.get();
+    options.key_of = [this](const http::Uri& uri) { return key_of(uri); };
+    options.names = config_->admin.names;
     admin_ = std::make_unique<admin::Admin>(loop_, std::move(admin_fd_), *exposition_, std::move(options));
   }
   second_ = std::make_unique<net::Timer>(loop_, [this] { on_second(); });

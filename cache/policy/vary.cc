@@ -344,4 +344,15 @@ bool vary_matches(std::string_view captured, FieldSpan request) {
   return true;
 }
 
+std::string describe_vary(std::string_view captured) {
+  std::string out;
+  Capture capture(captured);
+  for (Record record; !capture.is_empty() && capture.read(record);) {
+    if (!out.empty()) out += "; ";
+    out += record.name;
+    if (record.has(kPresent)) out.append(": ").append(record.value);
+  }
+  return out;
+}
+
 }  // namespace larder::policy

@@ -38,4 +38,8 @@ bool has_same_vary(http::FieldSpan a, http::FieldSpan b);
 // was damaged matches nothing.
 bool vary_matches(std::string_view captured, http::FieldSpan request);
 
+// For people: "accept-encoding: gzip; cookie", each field with its normalised value, or without one where the request
+// had none; members separated by "; ". What is damaged is left out.
+std::string describe_vary(std::string_view captured);
+
 }  // namespace larder::policy

@@ -154,7 +154,7 @@ void Store::use_from_disk(const Ref<Object>& object, const disk::Search& search,
   }
   // An invalidation in between has looked for it in memory before it was there: it goes through memory again after the
   // disk, so one of the two sees the other.
-  if (!disk_->is_there(object->hash_, search.where())) drop(*object);
+  if (!disk_->is_there(object->hash_, search.where()) || disk_->is_banned(search, *object)) drop(*object);
   make_room(0);
 }
 
@@ -357,7 +357,7 @@ void Store::remove(const Object& object) {
   drop(object);
 }
 
-void Store::drop(const Object& object) {
+bool Store::drop(const Object& object) {
   Shard& shard = shard_of(object.hash_);
   Ref<Object> dropped;
   const std::lock_guard lock(shard.mutex);
@@ -365,8 +365,9 @@ void Store::drop(const Object& object) {
     if (other != &object) continue;
     other->doom();
     dropped = take_out(shard, *other);
-    return;
+    return true;
   }
+  return false;
 }
 
 bool Store::reserve(std::uint64_t bytes) {

@@ -9,14 +9,17 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "cache/http/fields.h"
+#include "cache/store/listing.h"
 #include "cache/store/object.h"
 
 namespace larder::store {
@@ -83,6 +86,16 @@ class Store {
 
   // Removes all variants and dooms the flights of the key. How many were removed.
   std::size_t invalidate(std::string_view key, std::uint64_t hash);
+  // The same for the operator, who is `told` once it is over and durable: from any thread, perhaps before this returns;
+  // not when the disk tier goes before that. How many were removed from memory, flights included.
+  using Told = std::function<void(const Purged&)>;
+  std::size_t purge(std::string_view key, std::uint64_t hash, const Told& told);
+  // The same for all that `what` means (its kind is not Forget, its sequence is not used). Walks all of memory. `told`
+  // may be called twice: when it is durable, and when it is over.
+  std::size_t purge_all(const disk::JournalEntry& what, const Told& told);
+  // What is stored, a page at a time. `done`: from any thread, perhaps before this returns; not when the disk tier goes
+  // before that.
+  void list(const Query& query, std::function<void(Listing)> done);
   // Removes that very object, if it is still indexed; from disk with all its variants.
   void remove(const Object& object);
 
@@ -136,8 +149,15 @@ class Store {
   // Evicts until all and `more` fit under the capacity; false when there is nothing left to evict.
   bool make_room(std::uint64_t more);
 
-  void drop(const Object& object);  // from memory
+  bool drop(const Object& object);  // from memory; false: it is not there
   std::size_t drop_from_memory(std::string_view key, std::uint64_t hash);
+  // purge.cc
+  // Appends what is in some of the shard's buckets from `bucket` on, which is moved behind them; false: it was there.
+  static bool take_slice(Shard& shard, std::size_t& bucket, std::vector<Ref<Object>>& out);
+  std::size_t drop_meant(const disk::JournalEntry& what);
+  std::size_t doom_flights(Shard& shard, const disk::JournalEntry& what);
+  std::optional<Place> list_memory(const Query& query, std::vector<Listed>& out);
+  bool is_in_memory(const Listed& listed);
   void put_on_disk(const Ref<Object>& object);
 
   Budget budget_;  // first: the objects in the shards count on it to their end

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/admin/connection.h"
+#include "proxy/admin/guard.h"
 
 namespace larder::admin {
 namespace {
@@ -35,14 +36,12 @@ constexpr std::string_view kIndexEnd = R"(. This is the operator's port.</p>
 <dl>
 <dt><a href="/metrics">/metrics</a></dt><dd>Counters and gauges for Prometheus.</dd>
 <dt><a href="/healthz">/healthz</a></dt><dd>200 while requests are taken, 503 while draining.</dd>
+<dt><a href="/objects">/objects</a></dt><dd>What is stored; filters: host, prefix, tag, tier, limit, after.</dd>
+<dt>/purge</dt><dd>POST with one of url, host, prefix, tag or all=1 in the query: removes what is stored of that.</dd>
 </dl>
 </body>
 </html>
 )";
-
-Answer plain(unsigned status, std::string_view text) {
-  return {status, "text/plain; charset=utf-8", std::string(text) + "\n"};
-}
 
 }  // namespace
 
@@ -52,6 +51,10 @@ Admin::Admin(net::Loop& loop, net::Fd listening, metrics::Exposition& exposition
       options_(std::move(options)),
       ticker_(loop, [this] { on_tick(); }),
       listener_(loop, std::move(listening), [this](net::Fd fd, const net::Address&) { on_accept(std::move(fd)); }) {
+  if (options_.store != nullptr) {
+    purges_ = std::make_unique<Purges>(loop, *options_.store, options_.key_of, options_.purge);
+    objects_ = std::make_unique<Objects>(loop, *options_.store);
+  }
   exposition_.tick(loop_.now());
   ticker_.set(kTick);
 }
@@ -81,15 +84,19 @@ Answer Admin::answer_health() const {
   return plain(200, "ok" + options_.troubles());
 }
 
-Answer Admin::answer(const http::RequestHead& head) const {
+Reply Admin::reply(const Request& request) {
+  const http::RequestHead& head = request.head;
   if (!head.target.starts_with('/')) return plain(400, "This port is not the proxy: ask for a path such as /metrics.");
+  if (auto refusal = refuse_foreign(head, options_.names)) return std::move(*refusal);
+  const auto path = head.target.substr(0, head.target.find('?'));
+  if (path == "/purge" && purges_) return purges_->reply(request);
   if (head.method != http::Method::Get && head.method != http::Method::Head)
     return plain(405, "Only GET and HEAD are answered here.");
-  const auto path = head.target.substr(0, head.target.find('?'));
-  if (path == "/metrics") return {200, "text/plain; version=0.0.4", exposition_.scrape()};
+  if (path == "/objects" && objects_) return objects_->reply(request);
+  if (path == "/metrics") return Answer{200, "text/plain; version=0.0.4", exposition_.scrape()};
   if (path == "/healthz") return answer_health();
   if (path == "/")
-    return {200, "text/html; charset=utf-8", std::string(kIndexBegin).append(options_.version).append(kIndexEnd)};
+    return Answer{200, "text/html; charset=utf-8", std::string(kIndexBegin).append(options_.version).append(kIndexEnd)};
   return plain(404, "There is nothing here; see /.");
 }
 

@@ -11,7 +11,7 @@
 namespace larder::admin {
 namespace {
 
-constexpr wire::Limits kLimits{16UL * 1024, 8UL * 1024, 100};
+constexpr wire::Limits kLimits{72UL * 1024, 64UL * 1024, 100};  // a target may hold a URL, percent-encoded
 constexpr std::size_t kRead = 16UL * 1024;
 constexpr std::size_t kMostDiscarded = 1 << 20;
 constexpr std::chrono::seconds kLinger{2};
@@ -25,6 +25,10 @@ Connection::Connection(Admin& admin, net::Fd fd)
       parser_(kLimits) {
   stream_.want_read(true);
   wait(Waiting::Head, admin_.options_.header);
+}
+
+Connection::~Connection() {
+  if (later_) later_->forget();
 }
 
 void Connection::wait(Waiting what, std::chrono::milliseconds time) {
@@ -53,9 +57,10 @@ void Connection::on_readable() {
   work();
 }
 
-// Answers one request after the other; comes back when it must wait for the peer.
+// Answers one request after the other; comes back when it must wait for the peer, or for an answer.
 void Connection::work() {
   do {
+    if (later_) return;
     if (!write_some()) return;
     if (last_) return start_linger();
   } while (answer_next());
@@ -102,21 +107,38 @@ bool Connection::answer_next() {
   // Content means nothing to what is asked here. It is not read, so nothing after it can be.
   const bool has_content = framing->kind == wire::Framing::Kind::Chunked || framing->length > 0;
   last_ = has_content || !wire::wants_keep_alive(head_.minor, head_.fields.span());
-  put(admin_.answer(head_), head_.method != http::Method::Head);
+  bare_ = head_.method == http::Method::Head;
+  auto reply = admin_.reply({head_, has_content});
   at_ += std::get<wire::Parsed>(parsed).bytes;
   parser_.reset();
   head_.clear();
-  waiting_ = Waiting::Idle;
+  if (const auto* answer = std::get_if<Answer>(&reply)) {
+    put(*answer);
+    waiting_ = Waiting::Idle;
+  } else {
+    later_ = std::get<LaterPtr>(reply);
+    later_->await([this](const Answer& known) { on_answer(known); });
+    stream_.want_read(false);
+    timer_.cancel();
+    waiting_ = Waiting::Answer;
+  }
   return true;
+}
+
+void Connection::on_answer(const Answer& answer) {
+  later_ = nullptr;
+  waiting_ = Waiting::Idle;
+  put(answer);
+  work();
 }
 
 void Connection::answer_bad(const wire::Reject& reject) {
   last_ = true;
-  std::string text(reject.why);
-  put({reject.status, "text/plain; charset=utf-8", text.append("\n")}, true);
+  bare_ = false;
+  put(plain(reject.status, reject.why));
 }
 
-void Connection::put(const Answer& answer, bool with_body) {
+void Connection::put(const Answer& answer) {
   wire::append_status_line(out_, answer.status, http::reason_phrase(answer.status));
   out_ += "Date: ";
   http::append_date(out_, admin_.loop_.wall());
@@ -127,10 +149,10 @@ void Connection::put(const Answer& answer, bool with_body) {
   out_ += "\r\n";
   wire::append_field(out_, "Cache-Control", "no-store");
   wire::append_field(out_, "X-Content-Type-Options", "nosniff");
-  if (answer.status == 405) wire::append_field(out_, "Allow", "GET, HEAD");
+  if (answer.status == 405) wire::append_field(out_, "Allow", answer.allow);
   wire::append_field(out_, "Connection", last_ ? "close" : "keep-alive");
   out_ += "\r\n";
-  if (with_body) out_ += answer.body;
+  if (!bare_) out_ += answer.body;
 }
 
 void Connection::wait_for_request() {
@@ -163,6 +185,7 @@ void Connection::discard() {
 }
 
 void Connection::end() {
+  if (later_) later_->forget();
   timer_.cancel();
   stream_.close();
   admin_.remove(*this);

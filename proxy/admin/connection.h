@@ -15,10 +15,11 @@ namespace larder::admin {
 class Connection final : public net::Buried, private net::Stream::Events {
  public:
   Connection(Admin& admin, net::Fd fd);
+  ~Connection() override;
 
  private:
   // What the timer is for, and what is done when it comes.
-  enum class Waiting : std::uint8_t { Head, Idle, Write, Linger };
+  enum class Waiting : std::uint8_t { Head, Idle, Answer, Write, Linger };
 
   void on_readable() override;
   void on_writable() override { work(); }
@@ -28,7 +29,8 @@ class Connection final : public net::Buried, private net::Stream::Events {
   bool write_some();   // true when all was written; else waits for the peer, or is gone
   bool answer_next();  // true when there was a whole request
   void answer_bad(const wire::Reject& reject);
-  void put(const Answer& answer, bool with_body);
+  void on_answer(const Answer& answer);
+  void put(const Answer& answer);
   void wait_for_request();
   void start_linger();
   void discard();
@@ -45,6 +47,8 @@ class Connection final : public net::Buried, private net::Stream::Events {
   std::size_t at_ = 0;    // where the next request begins in in_
   std::string out_;       // one answer
   std::size_t sent_ = 0;  // of out_
+  LaterPtr later_;        // not null: an answer is waited for, and nothing is read
+  bool bare_ = false;     // the answer is to HEAD
   bool last_ = false;     // no request is read after this answer
   bool eof_ = false;      // the client sends no more
   std::size_t discarded_ = 0;

@@ -167,7 +167,8 @@ Next Transaction::on_head_known(const store::Ref<store::Object>& stale) {
     if (reason_ == Reason::NotStored && !head.shareable) reason_ = head.store_reason;
   }
   if (!head.validated && stale) stale_ = nullptr;
-  if (head.validated && object_->parts() != nullptr) {
+  // A reader that was there before the content was known reads only what is in memory and whole.
+  if (head.validated && (object_->parts() != nullptr || object_->body()->source)) {
     auto renewed = object_;
     stop_reading();
     return use_stored(std::move(renewed));

@@ -1,12 +1,14 @@
 """What the tests of the disk tier share: folders, proxies that come and go on them, and the files as FORMAT.md has them."""
 
 import collections
+import ctypes
 import hashlib
 import json
 import os
 import shutil
 import signal
 import struct
+import subprocess
 import tempfile
 
 from harness import ProxyCase, response_bytes, time
@@ -70,6 +72,13 @@ def folder_bytes(folder):
         return None
 
 
+def own_mounts():
+    """What this test process mounts from now on is its own and goes with it. Called from setUpModule."""
+    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:  # CLONE_NEWNS
+        raise OSError("unshare(); these tests want root")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
 class DiskCase(ProxyCase):
     """Each test starts its own proxies, one after the other, on a folder of its own."""
 
@@ -98,6 +107,13 @@ class DiskCase(ProxyCase):
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         return path
 
+    def mounted(self, what):
+        """A folder on which `what` (arguments of mount) is mounted."""
+        path = self.new_folder()
+        subprocess.run(["mount", *what.split(), path], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", path], check=False)
+        return path
+
     def on_new_folder(self):
         """What starts next finds nothing."""
         if self.proxy is not None:
@@ -109,30 +125,32 @@ class DiskCase(ProxyCase):
         if self.proxy is not None:
             self.stop()
         self.proxy = self.larder({"cache.disk.path": json.dumps(folder or self.folder), **(keys or {})}, **kw)
-        self.wait_loaded()
+        if kw.get("wait", True):
+            self.wait_loaded()
         return self.proxy
 
     def stop(self):
-        self.proxy.stop()
-        self.proxy = None
+        proxy, self.proxy = self.proxy, None
+        proxy.stop()
 
     def kill(self):
         """kill -9, and nothing else is held against it."""
-        self.proxy.signal(signal.SIGKILL)
-        self.proxy.process.wait()
-        self.proxy._join()
-        self.proxy.judge(-signal.SIGKILL)
-        self.proxy = None
+        proxy, self.proxy = self.proxy, None
+        proxy.signal(signal.SIGKILL)
+        proxy.process.wait()
+        proxy._join()
+        del proxy.bad_log[-1:]  # the line of the access log that was being written
+        proxy.judge(-signal.SIGKILL)
 
     def end(self, how):
         self.kill() if how == signal.SIGKILL else self.stop()
 
-    def wait_loaded(self):
-        self.proxy.wait_metric('larder_cache_disk_state{state="loading"}', lambda v: v == 0)
+    def wait_loaded(self, timeout=20.0):
+        self.proxy.wait_metric('larder_cache_disk_state{state="loading"}', lambda v: v == 0, timeout)
 
     def wait_stored(self, count):
         """Until so many responses were written since the start."""
-        return self.proxy.wait_metric("larder_cache_disk_stores_total", lambda v: v >= count)
+        return self.proxy.wait_metric("larder_cache_disk_stores_total", lambda v: v >= count, 10.0)
 
     def wait_state(self, state, timeout=20.0):
         self.proxy.wait_metric(f'larder_cache_disk_state{{state="{state}"}}', lambda v: v == 1, timeout)

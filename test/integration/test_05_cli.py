@@ -257,7 +257,7 @@ class Running(Files, ProxyCase):
         self.assertLess(proxy.stop(), 10.0)
 
     def test_start_needs_no_home_and_no_init(self):
-        proxy = self.larder({"cache.disk.path": None}, env={"HOME": "/nonexistent", "XDG_CACHE_HOME": ""})
+        proxy = self.larder({"cache.disk.path": None}, env={"HOME": "/proc/nonexistent", "XDG_CACHE_HOME": ""})
         self.assert_ok(self.fetch(self.origin_page().url("/"), proxy=proxy), "page")
 
     def test_access_log_to_a_file(self):

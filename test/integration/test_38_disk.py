@@ -3,12 +3,10 @@
 import gzip
 import os
 import random
-import shutil
 import signal
 import subprocess
-import tempfile
 
-from disk import DiskCase, content, folder_bytes, page, segments
+from disk import DiskCase, content, own_mounts, page, segments
 from harness import *
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -18,7 +16,6 @@ NOBODY = 65534
 
 
 def setUpModule():
-    """Mounts of this module are this process's alone and go with it."""
     own_mounts()
 
 
@@ -114,12 +111,6 @@ class Restart(DiskCase):
             os.mkdir(path)
         options = ",".join(f"{n}dir={p}" for n, p in parts.items())
         self.restart(signal.SIGKILL, os.path.join(self.mounted(f"-t overlay -o {options} overlay"), "cache"))
-
-    def mounted(self, what):
-        path = self.new_folder()
-        subprocess.run(["mount", *what.split(), path], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-l", path], check=False)
-        return path
 
     def test_answers_that_are_made_from_a_stored_response(self):
         """HEAD, ranges, conditions: each the first thing that is asked after a restart."""
@@ -454,69 +445,6 @@ class Claims(DiskCase):
             self.assert_serves()
             self.stop()
             self.assertEqual(os.listdir(home), [])
-
-
-class Size(DiskCase):
-    SIZE, SEGMENT = 16 * MIB, MIB
-
-    def test_five_times_the_size_passes_through(self):
-        """With a few that are asked for again and again, so that eviction carries them over."""
-        self.start({"cache.disk.size": str(self.SIZE), "cache.memory": '"1MiB"'})
-        sizes = (100 * KIB, 3 * KIB, 240 * KIB, 40 * KIB, 400 * KIB)
-        origin = self.origin(lambda r, c: page(content(r.target, int(r.target.split("/")[1]))))
-        largest, done = [0], threading.Event()
-
-        def watch():
-            while not done.is_set():
-                largest[0] = max(largest[0], folder_bytes(self.folder) or 0)
-
-        def load(i):
-            client, sent, n = self.client(), 0, 0
-            while sent < 5 * self.SIZE // 3:
-                size = sizes[n % len(sizes)]
-                path = f"/{size}/{i}/{n}"
-                self.assert_ok(client.get(origin.url(path)), content(path, size))
-                sent, n = sent + size, n + 1
-                if n % 2:
-                    path = f"/{20 * KIB}/hot/{n % 40}"
-                    self.assert_ok(client.get(origin.url(path)), content(path, 20 * KIB))
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            self.gather(3, load)
-        finally:
-            done.set()
-            watcher.join()
-        metrics = self.proxy.metrics()
-        self.assertLessEqual(largest[0], self.SIZE + self.SEGMENT)
-        self.assertGreater(largest[0], self.SIZE // 2)
-        self.assertGreater(metrics['larder_cache_evictions_total{tier="disk"}'], 100)
-        self.assertGreater(metrics['larder_cache_disk_written_bytes_total{reason="carried"}'], 0)
-        self.assertLessEqual(metrics['larder_cache_bytes{tier="disk"}'], self.SIZE + self.SEGMENT)
-        asked = sum("/hot/" in r.target for r in origin.requests)
-        self.assertLess(asked, 60, "what is asked for again and again was evicted")
-        self.assertEqual(self.errors(), {})
-        self.stop()
-        self.assertLessEqual(folder_bytes(self.folder), self.SIZE + self.SEGMENT)
-
-    def test_a_smaller_size_counts_from_the_start_on(self):
-        self.start({"cache.disk.size": str(self.SIZE)})
-        origin = self.origin(lambda r, c: page(content(r.target, 200 * KIB)))
-        for i in range(60):
-            self.fetch(origin.url(f"/{i}"))
-        self.wait_stored(60)
-        self.stop()
-        self.start({"cache.disk.size": str(self.SIZE // 2)})
-        self.wait_until(lambda: (folder_bytes(self.folder) or self.SIZE) <= self.SIZE // 2 + self.SEGMENT, "still too large", 5)
-        self.assert_hit(self.fetch(origin.url("/59")), content("/59", 200 * KIB))  # the newest stay
-
-
-def own_mounts():
-    import ctypes
-    if ctypes.CDLL(None, use_errno=True).unshare(0x00020000) != 0:  # CLONE_NEWNS
-        raise OSError("unshare(); these tests want root")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class Book:
         self.rises = []  # (when a floor rose, whose, what it was until then), in this process's life
         self.stored = {}  # url -> (version, when its last answer from the origin had come whole)
         self.problems = []
+        self.when = ""  # what goes on now, for the problems
         self.answers = self.hits = 0
 
     def body(self, i, version):
@@ -62,9 +63,9 @@ class Book:
             return None
         version = int(response["X-Version"] or 0)
         if response.status != 200 or response.body != self.body(i, version):
-            self.problems.append(f"/{i}: not the origin's bytes: {response}")
+            self.problems.append(f"{self.when}: /{i}: not the origin's bytes: {response}")
         elif version < floor:
-            self.problems.append(f"/{i}: version {version} after {floor} was known: {response}")
+            self.problems.append(f"{self.when}: /{i}: version {version} after {floor} was known: {response}")
         return version
 
 
@@ -123,6 +124,7 @@ class Kill(DiskCase):
     def one_round(self, keys, seconds):
         """Starts, measures the first answer, loads, kills. Returns the seconds to the first answer and what must be
         there afterwards."""
+        self.book.when = "the first answer after a kill"
         began = time.monotonic()
         self.proxy = self.larder({"cache.disk.path": self.folder, **keys})
         with self.book.lock:
@@ -131,6 +133,7 @@ class Kill(DiskCase):
         took = time.monotonic() - began
         self.book.judge(0, floor, first)
         self.assertEqual(self.book.problems, [])
+        self.book.when = f"under load, {seconds:.3f} s of it"
         stop = threading.Event()
         threads = [threading.Thread(target=self.load, args=(n, self.proxy, stop)) for n in range(LOADERS)]
         for thread in threads:
@@ -147,6 +150,7 @@ class Kill(DiskCase):
     def check(self, keys, expected, dice):
         """All that is in the folder is right; of what was stored long enough before, nothing is missing."""
         self.start(keys)
+        self.book.when = "once loaded after a kill"
         lost = []
         client = self.client()
         chosen = dice.sample(range(len(self.book.sizes)), min(CHECKED, len(self.book.sizes)))

@@ -1,8 +1,10 @@
 #include "cache/store/disk/disk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cache/store/disk/eviction.h"
+#include "cache/store/disk/head_codec.h"
 
 namespace larder::store {
 
@@ -15,11 +17,29 @@ tl::expected<std::unique_ptr<Disk>, disk::FolderError> Disk::open(disk::Options 
   return std::unique_ptr<Disk>(new Disk(std::move(options), std::move(*folder)));
 }
 
-Disk::Disk(disk::Options options, disk::Folder folder) : seed_(folder.seed()), tier_(std::move(options)) {
-  log_ = std::make_unique<disk::Log>(tier_, std::move(folder));
+Disk::Disk(disk::Options options, disk::Folder folder)
+    : seed_(folder.seed()), tier_(std::move(options)), sweeper_(std::make_shared<disk::Sweeper>(tier_)) {
+  tier_.ledger.begin_loading({});  // what is invalidated from now on is older than nothing there
+  log_ = std::make_unique<disk::Log>(tier_, std::move(folder), [this] { sweep_loaded(); });
 }
 
-Disk::~Disk() = default;
+Disk::~Disk() {
+  sweeper_->stop();
+}
+
+// Every use of a record is checked against the bans that the journal has kept; few cost less than reading all there is.
+void Disk::sweep_loaded() {
+  constexpr std::size_t kFew = 16;
+  auto bans = tier_.ledger.bans();
+  if (bans.size() > kFew) sweeper_->remove(std::move(bans), [](std::uint64_t) {});
+}
+
+bool Disk::has(std::uint64_t hash, std::string_view vary) const {
+  std::array<disk::Index::Found, disk::Index::kMostVariants> found;
+  const std::span<const disk::Index::Found> all(found.data(), tier_.index.find(hash, found));
+  return std::any_of(all.begin(), all.end(),
+                     [variant = disk::variant_of(vary)](const auto& one) { return one.variant == variant; });
+}
 
 std::unique_ptr<disk::Search> Disk::search(Budget& budget, std::string key, std::uint64_t hash, WakerPtr waker) {
   return std::make_unique<disk::Search>(tier_, budget, std::move(key), hash, std::move(waker));
@@ -46,6 +66,7 @@ void Disk::store(const Ref<Object>& object) {
 }
 
 void Disk::forget(std::uint64_t hash) {
+  log_->doom_waiting(hash);
   const auto forgotten = tier_.ledger.forget(hash);
   std::vector<disk::Location> removed;
   tier_.index.remove_all(hash, removed);
@@ -53,9 +74,27 @@ void Disk::forget(std::uint64_t hash) {
   log_->write_down({disk::JournalEntry::Kind::Forget, forgotten.sequence, hash, {}}, nullptr);
 }
 
-void Disk::forget_all(disk::JournalEntry entry, std::function<void(bool)> done) {
+void Disk::purge(std::uint64_t hash, Told told) {
+  log_->doom_waiting(hash);
+  const auto forgotten = tier_.ledger.forget(hash);
+  std::vector<disk::Location> removed;
+  tier_.index.remove_all(hash, removed);
+  log_->write_down({disk::JournalEntry::Kind::Forget, forgotten.sequence, hash, {}},
+                   [count = removed.size(), told = std::move(told)](const disk::JournalEntry&, bool is_written) {
+                     told({count, is_written, true});
+                   });
+}
+
+void Disk::purge_all(disk::JournalEntry entry, Told told) {
+  for (const auto& object : log_->waiting()) {
+    if (disk::is_meant(entry, object->key(), *object->head())) object->doom();
+  }
   tier_.ledger.ban(entry);
-  log_->write_down(std::move(entry), std::move(done));
+  // Not before: a record that was begun earlier must have met the ban.
+  log_->write_down(std::move(entry), [this, told = std::move(told)](const disk::JournalEntry& ban, bool is_written) {
+    told({0, is_written, false});
+    sweeper_->remove({ban}, [told, is_written](std::uint64_t count) { told({count, is_written, true}); });
+  });
 }
 
 Disk::Stats Disk::stats() const {

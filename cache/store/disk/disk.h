@@ -13,7 +13,9 @@
 #include "cache/store/disk/folder.h"
 #include "cache/store/disk/log.h"
 #include "cache/store/disk/search.h"
+#include "cache/store/disk/sweeper.h"
 #include "cache/store/disk/tier.h"
+#include "cache/store/listing.h"
 #include "cache/store/object.h"
 
 namespace larder::store {
@@ -36,6 +38,12 @@ class Disk {
   [[nodiscard]] bool is_there(std::uint64_t hash, const disk::Location& where) const {
     return tier_.index.is_at(hash, where);
   }
+  // Whether something of that hash and selection by Vary is there.
+  [[nodiscard]] bool has(std::uint64_t hash, std::string_view vary) const;
+  // Whether what a search gave has been invalidated since.
+  [[nodiscard]] bool is_banned(const disk::Search& search, const Object& object) const {
+    return tier_.ledger.is_banned(search.sequence(), object.key(), *object.head());
+  }
   // Whether what was last used at `used` comes back so soon that memory should have it.
   [[nodiscard]] bool is_worth_memory(disk::Epoch used) const;
 
@@ -45,8 +53,15 @@ class Disk {
   void store(const Ref<Object>& object);
   // What is stored under the hash is gone for good. The caller has doomed what is in memory before.
   void forget(std::uint64_t hash);
-  // The same for all that the entry means (its kind is not Forget). `done`: see Log::write_down.
-  void forget_all(disk::JournalEntry entry, std::function<void(bool)> done);
+  // The same, and the caller is told when it is durable. `told` is called once it is over, on the writer's thread; not
+  // when the Disk goes before that.
+  using Told = std::function<void(const Purged&)>;
+  void purge(std::uint64_t hash, Told told);
+  // The same for all that the entry means (its kind is not Forget). It counts at once; `told` is called when it is on
+  // disk, and when all that it means has been found there.
+  void purge_all(disk::JournalEntry entry, Told told);
+  // See Sweeper::list.
+  void list(Query query, std::function<void(Listing)> done) { sweeper_->list(std::move(query), std::move(done)); }
   void flush() { log_->flush(); }
 
   struct Stats {
@@ -62,10 +77,12 @@ class Disk {
   [[nodiscard]] Stats stats() const;
 
  private:
+  void sweep_loaded();
   Disk(disk::Options options, disk::Folder folder);
 
   const std::uint64_t seed_;
   disk::Tier tier_;
+  const std::shared_ptr<disk::Sweeper> sweeper_;
   std::unique_ptr<disk::Log> log_;
 };
 

@@ -1,6 +1,7 @@
 #include "cache/store/disk/ledger.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "cache/http/text.h"
 #include "cache/http/uri.h"
@@ -48,17 +49,33 @@ bool is_meant(const JournalEntry& ban, std::string_view key, const Head& head) {
   return false;
 }
 
+bool may_be_meant(const JournalEntry& ban, std::string_view key, const Head* head) {
+  if (head != nullptr) return is_meant(ban, key, *head);
+  static const Head kUnknown;
+  return ban.kind == JournalEntry::Kind::Tag || is_meant(ban, key, kUnknown);
+}
+
 Ledger::Forgotten Ledger::forget(std::uint64_t hash) {
   const std::lock_guard lock(mutex_);
-  const Forgotten forgotten{++sequence_, loading_ || in_flight_ == hash};
+  const Forgotten forgotten{loading_ ? kLater : ++sequence_, loading_ || in_flight_ == hash};
   if (loading_) forgotten_[hash] = forgotten.sequence;
   return forgotten;
 }
 
 void Ledger::ban(JournalEntry& entry) {
   const std::lock_guard lock(mutex_);
-  entry.sequence = ++sequence_;
+  entry.sequence = loading_ ? kLater : ++sequence_;
   bans_.push_back(entry);
+}
+
+void Ledger::settle(JournalEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (entry.sequence != kLater) return;
+  entry.sequence = ++sequence_;
+  const auto ban = std::find_if(bans_.begin(), bans_.end(), [&entry](const JournalEntry& other) {
+    return other.sequence == kLater && other.kind == entry.kind && other.text == entry.text;
+  });
+  if (ban != bans_.end()) ban->sequence = entry.sequence;
 }
 
 void Ledger::lift(std::uint64_t sequence) {
@@ -108,6 +125,14 @@ void Ledger::end_loading() {
   const std::lock_guard lock(mutex_);
   loading_ = false;
   std::unordered_map<std::uint64_t, std::uint64_t>().swap(forgotten_);
+}
+
+std::vector<JournalEntry> Ledger::bans() const {
+  std::vector<JournalEntry> found;
+  const std::lock_guard lock(mutex_);
+  std::copy_if(bans_.begin(), bans_.end(), std::back_inserter(found),
+               [](const JournalEntry& ban) { return ban.sequence != kLater; });
+  return found;
 }
 
 }  // namespace larder::store::disk

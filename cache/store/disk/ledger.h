@@ -16,8 +16,10 @@
 
 namespace larder::store::disk {
 
-// Whether a record of that key and head is one that a Host, Prefix or Tag entry means (its sequence aside).
+// Whether a record of that key and head is one that a Host, Prefix, Tag or All entry means (its sequence aside).
 bool is_meant(const JournalEntry& ban, std::string_view key, const Head& head);
+// The same of a response whose head (null) is not known yet: it may turn out to carry the tag.
+bool may_be_meant(const JournalEntry& ban, std::string_view key, const Head* head);
 
 class Ledger {
  public:
@@ -56,6 +58,10 @@ class Ledger {
 
   // --- invalidations: whoever makes one has doomed the objects in memory before ---
 
+  // The sequence of what is invalidated while the greatest of what is there is not known: greater than all, until
+  // settle().
+  static constexpr std::uint64_t kLater = UINT64_MAX;
+
   struct Forgotten {
     std::uint64_t sequence = 0;
     bool was_in_flight = false;  // or may be among what is not loaded yet: it has to be written down
@@ -63,6 +69,9 @@ class Ledger {
   Forgotten forget(std::uint64_t hash);
   // The entry gets its sequence and counts from now on.
   void ban(JournalEntry& entry);
+  // An entry of kLater gets its sequence, and its ban the same; others stay as they are. Once all is loaded, before it
+  // is written down.
+  void settle(JournalEntry& entry);
   // No record that is older than it can be met any more.
   void lift(std::uint64_t sequence);
 
@@ -77,6 +86,8 @@ class Ledger {
   void raise(std::uint64_t sequence);
   [[nodiscard]] bool may_load(std::uint64_t hash, std::uint64_t sequence) const;
   void end_loading();
+  // Of those that the journal knew, the Host, Prefix and Tag entries.
+  [[nodiscard]] std::vector<JournalEntry> bans() const;
 
  private:
   bool is_banned_locked(std::uint64_t sequence, std::string_view key, const Head& head) const;

@@ -29,8 +29,9 @@ bool is_full(int error) {
 
 }  // namespace
 
-Log::Log(Tier& tier, Folder folder)
+Log::Log(Tier& tier, Folder folder, std::function<void()> on_loaded)
     : tier_(tier),
+      on_loaded_(std::move(on_loaded)),
       folder_(std::move(folder)),
       segment_size_(tier.options.segment_size != 0 ? tier.options.segment_size
                                                    : Eviction::segment_size(tier.options.size)),
@@ -48,12 +49,13 @@ Log::~Log() {
   if (journal_ >= 0) ::close(journal_);
 }
 
-bool Log::store(Ref<const Object> object) {
+bool Log::store(Ref<Object> object) {
   const std::uint64_t bytes = object->size();
   if (!is_refusing_.load(std::memory_order_relaxed)) {
     const std::lock_guard lock(mutex_);
     if (waiting_bytes_ == 0 || waiting_bytes_ + bytes <= kMostWaiting) {
       waiting_bytes_ += bytes;
+      ++hashes_[object->hash()];
       items_.push_back({std::move(object), {}, nullptr});
       if (!busy_) ready_.notify_one();
       return true;
@@ -63,10 +65,29 @@ bool Log::store(Ref<const Object> object) {
   return false;
 }
 
-void Log::write_down(JournalEntry entry, std::function<void(bool)> done) {
+void Log::write_down(JournalEntry entry, Written written) {
   const std::lock_guard lock(mutex_);
-  items_.push_back({nullptr, std::move(entry), std::move(done)});
+  items_.push_back({nullptr, std::move(entry), std::move(written)});
   ready_.notify_one();
+}
+
+std::vector<Ref<Object>> Log::waiting() {
+  std::vector<Ref<Object>> found;
+  const std::lock_guard lock(mutex_);
+  if (current_ != nullptr) found.emplace_back(current_);
+  for (const auto& item : items_) {
+    if (item.object) found.push_back(item.object);
+  }
+  return found;
+}
+
+void Log::doom_waiting(std::uint64_t hash) {
+  const std::lock_guard lock(mutex_);
+  if (current_ != nullptr && current_->hash() == hash) current_->doom();
+  if (!hashes_.contains(hash)) return;  // nearly always: an invalidation must not take as long as the queue is
+  for (const auto& item : items_) {
+    if (item.object && item.object->hash() == hash) item.object->doom();
+  }
 }
 
 void Log::flush() {
@@ -87,19 +108,29 @@ void Log::work() {
     if (stopping_ && (items_.empty() || Clock::now() > give_up_at)) break;
     busy_ = true;
     if (!items_.empty()) {
-      Item item = std::move(items_.front());
-      items_.pop_front();
-      if (item.object) waiting_bytes_ -= item.object->size();
+      Item item = take_front();
+      current_ = item.object.get();
       lock.unlock();
       process(item);
-    } else {
-      lock.unlock();
+      lock.lock();
+      current_ = nullptr;
     }
+    lock.unlock();
     if (Clock::now() >= next_tick_) on_tick();
     lock.lock();
   }
   lock.unlock();
   if (!failing_) appender_.seal();
+}
+
+Log::Item Log::take_front() {
+  Item item = std::move(items_.front());
+  items_.pop_front();
+  if (!item.object) return item;
+  waiting_bytes_ -= item.object->size();
+  const auto hash = hashes_.find(item.object->hash());
+  if (--hash->second == 0) hashes_.erase(hash);
+  return item;
 }
 
 void Log::process(Item& item) {
@@ -120,6 +151,7 @@ void Log::load() {
   tier_.state = State::Ok;
   if (loaded.error != 0) fail(loaded.error, "cannot be read");
   compact_journal();
+  on_loaded_();
 }
 
 void Log::on_tick() {
@@ -212,6 +244,7 @@ bool Log::open_segment_for(std::uint64_t record) {
 // --- the journal ---
 
 void Log::write_entry(Item& item) {
+  tier_.ledger.settle(item.entry);
   std::string bytes;
   append(bytes, item.entry);
   if (journal_ < 0) journal_ = folder_.open_journal();
@@ -225,7 +258,7 @@ void Log::write_entry(Item& item) {
   if (written) {
     journal_size_ += bytes.size();
     // A person who purges wants it gone whatever happens to the machine.
-    if (item.done) written = ::fdatasync(journal_) == 0;
+    if (item.written) written = ::fdatasync(journal_) == 0;
   } else {
     const int error = errno;
     // Half an entry would hide those behind it.
@@ -233,7 +266,7 @@ void Log::write_entry(Item& item) {
       ::close(std::exchange(journal_, -1));
     if (!failing_) fail(error, "its journal cannot be written");
   }
-  if (item.done) item.done(written);
+  if (item.written) item.written(item.entry, written);
 }
 
 // Entries that no record on disk is older than have done their work.

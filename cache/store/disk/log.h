@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "cache/store/disk/appender.h"
@@ -23,7 +24,8 @@ namespace larder::store::disk {
 
 class Log {
  public:
-  Log(Tier& tier, Folder folder);
+  // `on_loaded` is called on the writer's thread, before it writes anything.
+  Log(Tier& tier, Folder folder, std::function<void()> on_loaded);
   // Writes what waits, as long as that takes no more than kPatience, and ends the segment.
   ~Log();
   Log(const Log&) = delete;
@@ -32,9 +34,16 @@ class Log {
   // --- any thread; none of these waits for the disk ---
 
   // False: it will not be stored, because the disk is failing or too slow.
-  bool store(Ref<const Object> object);
-  // `done` (may be null) is called on the writer's thread when it is on disk; its argument: whether it is.
-  void write_down(JournalEntry entry, std::function<void(bool)> done);
+  bool store(Ref<Object> object);
+  // Of an entry and whether it is on disk.
+  using Written = std::function<void(const JournalEntry&, bool)>;
+  // `written` (may be null) is called on the writer's thread when it is on disk, or cannot be. All that was to be
+  // stored before it is stored by then.
+  void write_down(JournalEntry entry, Written written);
+  // What still waits to be stored, or is just being: also what memory has evicted meanwhile.
+  [[nodiscard]] std::vector<Ref<Object>> waiting();
+  // Dooms those of a hash.
+  void doom_waiting(std::uint64_t hash);
   // All that was to be written when this was called is written, or has failed.
   void flush();
 
@@ -42,12 +51,13 @@ class Log {
   static constexpr std::chrono::seconds kPatience{5};
 
   struct Item {
-    Ref<const Object> object;  // null: an entry of the journal
+    Ref<Object> object;  // null: an entry of the journal
     JournalEntry entry;
-    std::function<void(bool)> done;
+    Written written;
   };
 
   void work();
+  Item take_front();  // with mutex_ held
   void load();
   void on_tick();
   void process(Item& item);
@@ -70,6 +80,7 @@ class Log {
   void start_anew();  // the folder is gone
 
   Tier& tier_;
+  const std::function<void()> on_loaded_;
   Folder folder_;
   const std::uint64_t segment_size_;
   std::uint64_t limit_;  // bytes of all files: options.size, or what the disk has room for
@@ -86,6 +97,8 @@ class Log {
   std::condition_variable ready_;
   std::condition_variable idle_;
   std::deque<Item> items_;
+  std::unordered_map<std::uint64_t, std::size_t> hashes_;  // of the objects in items_, and how often
+  Object* current_ = nullptr;                              // is just being stored
   std::uint64_t waiting_bytes_ = 0;
   bool busy_ = true;
   bool stopping_ = false;

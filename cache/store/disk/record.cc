@@ -46,37 +46,51 @@ ReadStatus read_sums(Record& record, Patience patience, ErrorKind& error) {
   return status;
 }
 
-}  // namespace
-
-ReadStatus read_record(const Ref<Segment>& segment, const Location& where, Patience patience, Budget* budget,
-                       Record& record, ErrorKind& error) {
+// How many bytes it may have.
+std::uint64_t begin_at(const Ref<Segment>& segment, const Location& where, Record& record) {
   record.segment = segment;
   record.offset = std::uint64_t{where.offset} * kUnit;
   const bool is_solo = segment->kind() == SegmentHeader::Kind::Solo;
-  const std::uint64_t size =
-      is_solo ? segment->bytes() - std::min(segment->bytes(), record.offset) : std::uint64_t{where.size} * kUnit;
-  record.is_whole = size <= kWhole;
-  std::uint64_t first = record.is_whole ? size : kFirstRead;
+  return is_solo ? segment->bytes() - std::min(segment->bytes(), record.offset) : std::uint64_t{where.size} * kUnit;
+}
+
+// The first bytes of a record of at most `size`, and as many more as its head needs.
+ReadStatus read_first(Record& record, std::uint64_t first, std::uint64_t size, Patience patience, Budget* budget,
+                      ErrorKind& error) {
   while (true) {
     if (first < kRecordHeader || first > size) return bad(error, ErrorKind::Torn);
     record.bytes = Chunk::make(first, budget);
     const std::span<char> out(record.bytes->data(), first);
-    if (const auto status = read(*segment, patience, out, record.offset, error); status != ReadStatus::Done) {
+    if (const auto status = read(*record.segment, patience, out, record.offset, error); status != ReadStatus::Done) {
       return status;
     }
-    const auto damage = decode({out.data(), kRecordHeader}, segment->salt(), record.offset, record.header);
+    const auto damage = decode({out.data(), kRecordHeader}, record.segment->salt(), record.offset, record.header);
     if (damage != Damage::None) return bad(error, kind_of(damage));
     if (record.header.size() > size) return bad(error, ErrorKind::Torn);
     const std::uint64_t needed = kRecordHeader + record.header.key_size + record.header.head_size;
     if (needed <= first) break;
     first = needed;  // a head larger than is usual
   }
-  const RecordHeader& header = record.header;
-  const std::string_view all(record.bytes->data(), first);
-  if (head_sum(all.substr(kRecordHeader, header.key_size + header.head_size)) != header.head_sum) {
-    return bad(error, ErrorKind::Checksum);
-  }
+  const std::string_view key_and_head(record.key().data(), record.header.key_size + record.header.head_size);
+  return head_sum(key_and_head) == record.header.head_sum ? ReadStatus::Done : bad(error, ErrorKind::Checksum);
+}
+
+}  // namespace
+
+ReadStatus read_front(const Ref<Segment>& segment, const Location& where, Record& record, ErrorKind& error) {
+  const std::uint64_t size = begin_at(segment, where, record);
+  return read_first(record, std::min(kFirstRead, size), size, Patience::Blocking, nullptr, error);
+}
+
+ReadStatus read_record(const Ref<Segment>& segment, const Location& where, Patience patience, Budget* budget,
+                       Record& record, ErrorKind& error) {
+  const std::uint64_t size = begin_at(segment, where, record);
+  record.is_whole = size <= kWhole;
+  const auto status = read_first(record, record.is_whole ? size : kFirstRead, size, patience, budget, error);
+  if (status != ReadStatus::Done) return status;
   if (!record.is_whole) return read_sums(record, patience, error);
+  const RecordHeader& header = record.header;
+  const std::string_view all(record.bytes->data(), record.bytes->capacity());
   const auto sums = all.substr(header.sums_offset(), header.blocks() * sizeof(std::uint64_t));
   if (sums_sum(sums) != header.sums_sum ||
       !are_blocks_right(all.substr(header.body_offset(), header.body_size), sums, header.hash)) {

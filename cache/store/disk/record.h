@@ -41,5 +41,7 @@ constexpr std::uint64_t kWhole = 256ULL * 1024;
 // `budget` is charged with the bytes (null: none).
 ReadStatus read_record(const Ref<Segment>& segment, const Location& where, Patience patience, Budget* budget,
                        Record& record, ErrorKind& error);
+// No more of it than header, key and head; blocking.
+ReadStatus read_front(const Ref<Segment>& segment, const Location& where, Record& record, ErrorKind& error);
 
 }  // namespace larder::store::disk

@@ -75,6 +75,7 @@ Ref<Object> Search::use(Record record) {
   }
   if (tier_.ledger.is_banned(record.header.sequence, record.key(), *decoded.head)) return nullptr;
   const RecordHeader& header = record.header;
+  sequence_ = header.sequence;
   auto body = make_ref<Body>();
   body->size = header.body_size;
   body->trailers = std::move(decoded.trailers);

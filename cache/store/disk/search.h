@@ -32,6 +32,7 @@ class Search {
   // Where what next() gave last is, and when it was used before.
   [[nodiscard]] const Location& where() const { return candidates_[at_ - 1].where; }
   [[nodiscard]] Epoch used() const { return candidates_[at_ - 1].used; }
+  [[nodiscard]] std::uint64_t sequence() const { return sequence_; }
 
  private:
   static constexpr std::size_t kMostCandidates = 16;
@@ -56,6 +57,7 @@ class Search {
   std::array<Index::Found, kMostCandidates> candidates_;
   std::size_t count_;
   std::size_t at_ = 0;
+  std::uint64_t sequence_ = 0;  // of what next() gave last
   std::shared_ptr<Pending> pending_;
 };
 

@@ -83,6 +83,7 @@ TEST_CASE("the schema's defaults are those of the struct") {
   CHECK(loaded.listen == plain.listen);
   CHECK(loaded.workers == plain.workers);
   CHECK(loaded.admin.listen == plain.admin.listen);
+  CHECK(loaded.admin.names == plain.admin.names);
   CHECK(loaded.cache.memory == plain.cache.memory);
   CHECK(loaded.cache.max_object == plain.cache.max_object);
   CHECK(loaded.cache.heuristic_percent == plain.cache.heuristic_percent);
@@ -143,7 +144,7 @@ TEST_CASE("a file sets what it names and leaves the rest") {
   const auto config = good(R"({
     "listen": ["0.0.0.0:8080", "[::]:8080"],
     "workers": 4,
-    "admin": {"listen": ""},
+    "admin": {"listen": "", "names": ["Larder.Example.", ".intra", "*"]},
     "cache": {"memory": 1048576, "disk": {"path": "/d", "size": "1TiB"}, "targeted_fields": [],
               "stale_while_revalidate": "30s", "stale_if_error": 0, "negative": {"not_found": "1m", "server_error": 5}},
     "access": {"clients": ["192.0.2.0/24"], "connect_ports": [443, 8443]},
@@ -153,6 +154,7 @@ TEST_CASE("a file sets what it names and leaves the rest") {
   CHECK(config.listen == std::vector<std::string>{"0.0.0.0:8080", "[::]:8080"});
   CHECK(config.workers == 4);
   CHECK(config.admin.listen.empty());
+  CHECK(config.admin.names == std::vector<std::string>{"larder.example", ".intra", "*"});
   CHECK(config.cache.memory == 1048576);
   CHECK(config.cache.disk.path == "/d");
   CHECK(config.cache.disk.size == 1ULL << 40);
@@ -205,6 +207,7 @@ TEST_CASE("what is wrong is named by its place and by what was expected") {
       {R"({"listen": ["127.0.0.1:3128", "localhost:80"]})", "f: /listen/1", R"(not "localhost:80")"},
       {R"({"listen": [{"a": [[]]}]})", "f: /listen/0", "not an object"},
       {R"({"admin": {"listen": "3129"}})", "f: /admin/listen", "an address such as"},
+      {R"({"admin": {"names": ["a:80"]}})", "f: /admin/names/0", "a host such as"},
       {R"({"access": {"clients": ["10.0.0.0/33"]}})", "f: /access/clients/0", "a network such as"},
       {R"({"access": {"clients": ["10.0.0.0/8", "10.0.0.1/8"]}})", "f: /access/clients/1",
        "without bits beyond its prefix"},

@@ -411,6 +411,13 @@ TEST_CASE("a reader that went away costs lines, never the process") {
   CHECK(log->write_errors() >= 1);
 }
 
+TEST_CASE("texts and times for other JSON are those of the lines") {
+  std::string out;
+  append_json_text(out, "a\"\n\xff");
+  append_json_time(out, std::chrono::sys_seconds(std::chrono::seconds(1'900'000'000)));
+  CHECK(out == R"("a\"\n\u00ff""2030-03-17T17:46:40.000Z")");
+}
+
 TEST_CASE("after reopen, lines go to the new file, and none is lost") {
   const Folder folder;
   const auto path = folder.path + "/access.log";

@@ -340,3 +340,22 @@ TEST_CASE("whether two responses vary by the same fields") {
     CHECK(has_same_vary(HeadText(row.b), HeadText(row.a)) == row.expected);
   }
 }
+
+TEST_CASE("a capture can be told to people") {
+  struct Told {
+    const char* response;
+    const char* request;
+    const char* text;
+  };
+  const Told rows[] = {
+      {"Server: x", "Accept: a", ""},
+      {"Vary: Accept-Encoding", "Accept-Encoding: GZIP", "accept-encoding: gzip"},
+      {"Vary: Accept-Encoding, Cookie", "Accept-Encoding: gzip", "accept-encoding: gzip; cookie"},
+      {"Vary: X", "X:", "x: "},
+  };
+  for (const Told& row : rows) {
+    CAPTURE(row.response);
+    CHECK(describe_vary(*capture_vary(HeadText(row.response), HeadText(row.request))) == row.text);
+  }
+  CHECK(describe_vary("damaged") == "");
+}
