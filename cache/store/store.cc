@@ -17,6 +17,7 @@ std::uint64_t random_seed() {
 }
 
 constexpr std::size_t kFirstBuckets = 64;
+constexpr Tick kTellDisk = 100;  // no more often for one object
 
 }  // namespace
 
@@ -118,7 +119,7 @@ Object* Store::find(Shard& shard, std::string_view key, std::uint64_t hash, http
 Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::FieldSpan request, Tick now) {
   Shard& shard = shard_of(hash);
   Found found;
-  const std::lock_guard lock(shard.mutex);
+  std::unique_lock lock(shard.mutex);
   Object* object = find(shard, key, hash, request, found.other_variants);
   if (object == nullptr) return found;
   if (shard.newest != object) {
@@ -128,6 +129,12 @@ Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::Field
   object->touched_ = now;
   if (shard.oldest == object) shard.oldest_tick.store(now, std::memory_order_relaxed);
   found.object = Ref<Object>(object);
+  // What memory answers all the time would else be the first to go from disk.
+  if (disk_ != nullptr && now - object->told_disk_ > kTellDisk) {
+    object->told_disk_ = now;
+    lock.unlock();
+    disk_->touch_variant(hash, object->head_->vary);
+  }
   return found;
 }
 
@@ -257,10 +264,10 @@ bool Store::commit(const Ref<Object>& object, Tick now) {
     if (!object->is_doomed() && cost <= capacity_ && !is_late) {
       replace_variants(shard, *object, dropped);
       insert(shard, *object, now);
+      put_on_disk(object);  // before an invalidation can come and find it neither here nor there
       indexed = true;
     }
   }
-  if (indexed) put_on_disk(object);
   dropped.clear();  // what is replaced must not cost another its place
   make_room(0);
   return indexed;
@@ -270,19 +277,17 @@ bool Store::commit_over(const Ref<Object>& object, const Object* base, const Obj
   Shard& shard = shard_of(object->hash_);
   std::vector<Ref<Object>> dropped;
   const std::uint64_t cost = charge(*object);
-  bool is_kept = false;
   {
     const std::lock_guard lock(shard.mutex);
     if (find_same(shard, *object) != base) return false;
     drop_flight(shard, flight);
-    is_kept = !flight.is_doomed() && cost <= capacity_;
-    if (is_kept) {
+    if (!flight.is_doomed() && cost <= capacity_) {
       replace_variants(shard, *object, dropped);
       // A body that is on disk is found there: in memory it would hold on to a file that has to go.
       if (!object->body_->source) insert(shard, *object, now);
+      put_on_disk(object);
     }
   }
-  if (is_kept) put_on_disk(object);
   dropped.clear();
   make_room(0);
   return true;

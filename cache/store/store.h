@@ -3,7 +3,8 @@
 // flights (objects being filled) that other requests may join. Shared by all workers: sharded by key hash, one short
 // mutex per shard; no lock is held across a system call, a callback or a destructor of an Object.
 //
-// Lock order: a shard's mutex is a leaf. An Object's mutex may be held when reserve()/release() is called.
+// Lock order: a shard's mutex is a leaf but for the disk's queue. An Object's mutex may be held when
+// reserve()/release() is called.
 #pragma once
 
 #include <array>

@@ -50,6 +50,14 @@ bool Disk::touch(std::uint64_t hash, const disk::Location& where, std::uint64_t 
   return tier_.index.touch(hash, where);
 }
 
+void Disk::touch_variant(std::uint64_t hash, std::string_view vary) {
+  std::array<disk::Index::Found, disk::Index::kMostVariants> found;
+  const auto count = tier_.index.find(hash, found);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (found[i].variant == disk::variant_of(vary)) tier_.index.touch(hash, found[i].where);
+  }
+}
+
 bool Disk::is_worth_memory(disk::Epoch used) const {
   // It would have stayed in a memory of a few times the size: then it is likely to be asked for again.
   constexpr std::uint64_t kReach = 4;

@@ -44,6 +44,8 @@ class Disk {
   [[nodiscard]] bool is_banned(const disk::Search& search, const Object& object) const {
     return tier_.ledger.is_banned(search.sequence(), object.key(), *object.head());
   }
+  // The same for what memory has answered; harmless when there is no such entry.
+  void touch_variant(std::uint64_t hash, std::string_view vary);
   // Whether what was last used at `used` comes back so soon that memory should have it.
   [[nodiscard]] bool is_worth_memory(disk::Epoch used) const;
 

@@ -12,12 +12,19 @@ constexpr std::uint64_t kBlocksAtOnce = 2;
 
 }  // namespace
 
-Extent::Extent(House house, Record record)
+Extent::Extent(House house, Record record, const Location& where)
     : house_(house),
       segment_(std::move(record.segment)),
       header_(record.header),
+      where_(where),
       body_(record.offset + record.header.body_offset()),
-      sums_(std::move(record.sums)) {}
+      sums_(std::move(record.sums)),
+      first_(std::move(record.first)) {}
+
+void Extent::on_bad(ErrorKind error) const {
+  house_.errors.count(error);
+  if (error != ErrorKind::Read) house_.index.remove(header_.hash, where_);
+}
 
 ReadStatus Extent::read_blocks(std::uint64_t block, std::span<char> out, Patience patience, ErrorKind& error) const {
   const std::uint64_t offset = body_ + block * kBlock;
@@ -44,7 +51,8 @@ ReadStatus Extent::read_blocks(std::uint64_t block, std::span<char> out, Patienc
 
 class ExtentCursor final : public Cursor {
  public:
-  ExtentCursor(Ref<const Extent> extent, WakerPtr waker) : extent_(std::move(extent)), waker_(std::move(waker)) {}
+  ExtentCursor(Ref<const Extent> extent, WakerPtr waker)
+      : extent_(std::move(extent)), waker_(std::move(waker)), chunk_(extent_->first_) {}
 
   Status read(std::uint64_t offset, std::size_t most, Piece& piece) override {
     if (pending_) {
@@ -79,7 +87,7 @@ class ExtentCursor final : public Cursor {
   }
 
   Status fail(ErrorKind error) {
-    extent_->house_.errors.count(error);
+    extent_->on_bad(error);
     return Status::Failed;
   }
 

@@ -19,8 +19,10 @@ class Extent final : public Source {
   struct House {
     IoPool& pool;
     Errors& errors;
+    Index& index;
   };
-  Extent(House house, Record record);
+  // `where`: what the index names it by.
+  Extent(House house, Record record, const Location& where);
 
   [[nodiscard]] std::unique_ptr<Cursor> open(WakerPtr waker) const override;
   [[nodiscard]] std::uint64_t size() const { return header_.body_size; }
@@ -29,11 +31,16 @@ class Extent final : public Source {
 
  private:
   friend class ExtentCursor;
+  // Damaged once, damaged for ever: the next request is a miss.
+  void on_bad(ErrorKind error) const;
+
   const House house_;
   const Ref<Segment> segment_;
   const RecordHeader header_;
+  const Location where_;
   const std::uint64_t body_;  // offset in the file
   const std::string sums_;
+  const Ref<Chunk> first_;  // the body's first block, checked
 };
 
 }  // namespace larder::store::disk

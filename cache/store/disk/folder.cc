@@ -32,6 +32,18 @@ FolderError failed(const std::string& path, const char* what) {
   return {path + ": " + what + ": " + std::strerror(error), false};
 }
 
+// What is no regular file is nobody's data: opening one must not wait for a writer, nor lead elsewhere.
+int open_file(int folder, const char* name, int flags) {
+  const int fd = ::openat(folder, name, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, kFileMode);
+  struct stat about {};
+  if (fd >= 0 && (::fstat(fd, &about) != 0 || !S_ISREG(about.st_mode))) {
+    ::close(fd);
+    errno = EINVAL;
+    return -1;
+  }
+  return fd;
+}
+
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -49,7 +61,7 @@ tl::expected<Folder, FolderError> Folder::open(const std::string& path, std::uin
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return tl::unexpected(failed(path, "cannot be opened"));
   Folder folder(path, fd, -1);
-  folder.lock_ = ::openat(fd, kLockName, O_RDWR | O_CREAT | O_CLOEXEC, kFileMode);
+  folder.lock_ = open_file(fd, kLockName, O_RDWR | O_CREAT);
   if (folder.lock_ < 0) return tl::unexpected(failed(path, "cannot be written to"));
   if (::flock(folder.lock_, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return tl::unexpected(failed(path, "cannot be locked"));
@@ -67,18 +79,20 @@ tl::expected<void, FolderError> Folder::claim_label(std::uint64_t seed, std::str
     seed_ = label.seed;
     return {};
   }
-  if (!text && errno != ENOENT) return tl::unexpected(failed(path_, "its label cannot be read"));
+  const bool is_missing = !text && errno == ENOENT;
+  // What is there under its name and is no file is in the way, and not worth to be kept.
+  if (!text && errno != ENOENT && errno != EINVAL && errno != ELOOP) {
+    return tl::unexpected(failed(path_, "its label cannot be read"));
+  }
   // Without the seed the hashes in the files mean nothing.
   const auto listing = list();
-  if (listing && !listing->segments.empty()) {
+  if (!is_missing || (listing && !listing->segments.empty())) {
+    damage_ = is_missing ? Damage::Torn : damage;
     note = path_ + ": " +
            (damage == Damage::OtherFormat ? "its files are of another format" : "its label is missing or damaged") +
            ": starting with an empty cache";
-    for (const std::uint64_t id : listing->segments) remove_segment(id);
   }
-  ::unlinkat(fd_, kJournalName, 0);
-  if (!replace(kLabelName, encode(Label{kFormat, seed}))) return tl::unexpected(failed(path_, "cannot be written to"));
-  seed_ = seed;
+  if (!empty(seed)) return tl::unexpected(failed(path_, "cannot be written to"));
   return {};
 }
 
@@ -86,19 +100,31 @@ Folder::Folder(Folder&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
       lock_(std::exchange(other.lock_, -1)),
-      seed_(other.seed_) {}
+      seed_(other.seed_),
+      damage_(other.damage_) {}
 
 Folder& Folder::operator=(Folder&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
   std::swap(lock_, other.lock_);
   std::swap(seed_, other.seed_);
+  std::swap(damage_, other.damage_);
   return *this;
 }
 
 Folder::~Folder() {
   if (lock_ >= 0) ::close(lock_);
   if (fd_ >= 0) ::close(fd_);
+}
+
+bool Folder::empty(std::uint64_t seed) {
+  if (const auto listing = list()) {
+    for (const std::uint64_t id : listing->segments) remove_segment(id);
+  }
+  ::unlinkat(fd_, kJournalName, 0);
+  if (!replace(kLabelName, encode(Label{kFormat, seed}))) return false;
+  seed_ = seed;
+  return true;
 }
 
 bool Folder::is_there() const {
@@ -133,7 +159,7 @@ tl::expected<Folder::Listing, int> Folder::list() const {
 }
 
 std::optional<std::string> Folder::read(const char* name, std::size_t most) const {
-  const int fd = ::openat(fd_, name, O_RDONLY | O_CLOEXEC);
+  const int fd = open_file(fd_, name, O_RDONLY);
   if (fd < 0) return std::nullopt;
   std::string bytes;
   while (bytes.size() < most) {
@@ -154,7 +180,8 @@ std::optional<std::string> Folder::read(const char* name, std::size_t most) cons
 }
 
 bool Folder::replace(const char* name, std::string_view bytes) const {
-  const int fd = ::openat(fd_, kNewName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, kFileMode);
+  ::unlinkat(fd_, kNewName, 0);
+  const int fd = open_file(fd_, kNewName, O_WRONLY | O_CREAT | O_EXCL);
   if (fd < 0) return false;
   const bool written = write_all(fd, bytes) && ::fdatasync(fd) == 0;
   const int error = errno;
@@ -164,11 +191,11 @@ bool Folder::replace(const char* name, std::string_view bytes) const {
 }
 
 int Folder::open_segment(std::uint64_t id) const {
-  return ::openat(fd_, segment_name(id).c_str(), O_RDWR | O_CLOEXEC);
+  return open_file(fd_, segment_name(id).c_str(), O_RDWR);
 }
 
 int Folder::make_segment(std::uint64_t id) const {
-  return ::openat(fd_, segment_name(id).c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode);
+  return open_file(fd_, segment_name(id).c_str(), O_RDWR | O_CREAT | O_EXCL);
 }
 
 void Folder::remove_segment(std::uint64_t id) const {
@@ -176,7 +203,7 @@ void Folder::remove_segment(std::uint64_t id) const {
 }
 
 int Folder::open_journal() const {
-  return ::openat(fd_, kJournalName, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, kFileMode);
+  return open_file(fd_, kJournalName, O_WRONLY | O_CREAT | O_APPEND);
 }
 
 std::uint64_t Folder::room() const {

@@ -27,7 +27,11 @@ class Folder {
   ~Folder();
 
   [[nodiscard]] int fd() const { return fd_; }
+  // What was wrong with its label, and made it begin empty; None: nothing.
+  [[nodiscard]] Damage damage() const { return damage_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  // Deletes all that is Larder's and writes the label anew; false: errno says why.
+  [[nodiscard]] bool empty(std::uint64_t seed);
   // The path still leads to this folder, and its lock is still there.
   [[nodiscard]] bool is_there() const;
 
@@ -57,6 +61,7 @@ class Folder {
   int fd_ = -1;
   int lock_ = -1;
   std::uint64_t seed_ = 0;
+  Damage damage_ = Damage::None;
 };
 
 }  // namespace larder::store::disk

@@ -19,6 +19,7 @@ constexpr std::uint64_t kScanPiece = 1ULL << 20;
 
 Loader::Loaded Loader::load() {
   Loaded loaded;
+  if (folder_.damage() != Damage::None) tier_.errors.count(kind_of(folder_.damage()));
   loaded.journal_bytes = load_journal();
   const auto listing = folder_.list();
   if (!listing) {
@@ -145,6 +146,7 @@ void Loader::scan(const Ref<Segment>& segment, std::vector<FooterEntry>& entries
   std::string piece;
   std::uint64_t piece_at = 0;
   std::uint64_t at = kSegmentHeader;
+  bool is_damaged = false;
   while (at + kRecordHeader <= segment->bytes()) {
     if (at < piece_at || at + kRecordHeader > piece_at + piece.size()) {
       piece.resize(std::min(kScanPiece, segment->bytes() - at));
@@ -156,15 +158,21 @@ void Loader::scan(const Ref<Segment>& segment, std::vector<FooterEntry>& entries
     }
     RecordHeader header;
     const auto bytes = std::string_view(piece).substr(at - piece_at, kRecordHeader);
-    if (decode(bytes, segment->salt(), at, header) != Damage::None || at + header.size() > segment->bytes()) {
+    const auto damage = decode(bytes, segment->salt(), at, header);
+    if (damage != Damage::None || at + header.size() > segment->bytes()) {
+      // Counted once for each stretch that cannot be read.
+      if (!is_damaged) tier_.errors.count(damage == Damage::None ? ErrorKind::Torn : kind_of(damage));
+      is_damaged = true;
       at += kUnit;
       continue;
     }
+    is_damaged = false;
     const std::uint64_t units = (header.size() + kUnit - 1) / kUnit;
     entries.push_back({header.hash, header.sequence, static_cast<std::uint32_t>(at / kUnit),
                        static_cast<std::uint32_t>(units), header.variant});
     at += units * kUnit;
   }
+  if (!is_damaged && at < segment->bytes()) tier_.errors.count(ErrorKind::Torn);
 }
 
 }  // namespace larder::store::disk

@@ -67,7 +67,7 @@ bool Log::store(Ref<Object> object) {
 
 void Log::write_down(JournalEntry entry, Written written) {
   const std::lock_guard lock(mutex_);
-  items_.push_back({nullptr, std::move(entry), std::move(written)});
+  entries_.push_back({nullptr, std::move(entry), std::move(written)});
   ready_.notify_one();
 }
 
@@ -92,7 +92,7 @@ void Log::doom_waiting(std::uint64_t hash) {
 
 void Log::flush() {
   std::unique_lock lock(mutex_);
-  idle_.wait(lock, [this] { return items_.empty() && !busy_; });
+  idle_.wait(lock, [this] { return is_idle() && !busy_; });
 }
 
 void Log::work() {
@@ -102,12 +102,12 @@ void Log::work() {
   std::unique_lock lock(mutex_);
   while (true) {
     busy_ = false;
-    if (items_.empty()) idle_.notify_all();
-    ready_.wait_until(lock, next_tick_, [this] { return stopping_ || !items_.empty(); });
+    if (is_idle()) idle_.notify_all();
+    ready_.wait_until(lock, next_tick_, [this] { return stopping_ || !is_idle(); });
     if (stopping_ && give_up_at == Clock::time_point::max()) give_up_at = Clock::now() + kPatience;
-    if (stopping_ && (items_.empty() || Clock::now() > give_up_at)) break;
+    if (stopping_ && (is_idle() || (entries_.empty() && Clock::now() > give_up_at))) break;
     busy_ = true;
-    if (!items_.empty()) {
+    if (!is_idle()) {
       Item item = take_front();
       current_ = item.object.get();
       lock.unlock();
@@ -120,12 +120,14 @@ void Log::work() {
     lock.lock();
   }
   lock.unlock();
+  write_journal();
   if (!failing_) appender_.seal();
 }
 
 Log::Item Log::take_front() {
-  Item item = std::move(items_.front());
-  items_.pop_front();
+  auto& queue = entries_.empty() ? items_ : entries_;
+  Item item = std::move(queue.front());
+  queue.pop_front();
   if (!item.object) return item;
   waiting_bytes_ -= item.object->size();
   const auto hash = hashes_.find(item.object->hash());
@@ -151,6 +153,7 @@ void Log::load() {
   tier_.state = State::Ok;
   if (loaded.error != 0) fail(loaded.error, "cannot be read");
   compact_journal();
+  if (!failing_ && tier_.segments.bytes() > limit_) make_room();  // it may be smaller than it was
   on_loaded_();
 }
 
@@ -245,28 +248,34 @@ bool Log::open_segment_for(std::uint64_t record) {
 
 void Log::write_entry(Item& item) {
   tier_.ledger.settle(item.entry);
-  std::string bytes;
-  append(bytes, item.entry);
+  append(unwritten_, item.entry);
+  bool is_written = write_journal();
+  // A person who purges wants it gone whatever happens to the machine.
+  if (is_written && item.written) is_written = ::fdatasync(journal_) == 0;
+  if (item.written) item.written(item.entry, is_written);
+}
+
+// False: it stays to be written.
+bool Log::write_journal() {
+  if (unwritten_.empty()) return true;
   if (journal_ < 0) journal_ = folder_.open_journal();
-  bool written = journal_ >= 0;
-  for (std::string_view rest = bytes; written && !rest.empty();) {
+  int error = journal_ < 0 ? errno : 0;
+  for (std::string_view rest = unwritten_; error == 0 && !rest.empty();) {
     const ssize_t n = ::write(journal_, rest.data(), rest.size());
-    if (n < 0 && errno == EINTR) continue;
-    written = n > 0;
-    if (written) rest.remove_prefix(static_cast<std::size_t>(n));
+    if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
+    if (n < 0 && errno != EINTR) error = errno;
   }
-  if (written) {
-    journal_size_ += bytes.size();
-    // A person who purges wants it gone whatever happens to the machine.
-    if (item.written) written = ::fdatasync(journal_) == 0;
-  } else {
-    const int error = errno;
-    // Half an entry would hide those behind it.
-    if (journal_ >= 0 && ::ftruncate(journal_, static_cast<off_t>(journal_size_)) != 0)
-      ::close(std::exchange(journal_, -1));
-    if (!failing_) fail(error, "its journal cannot be written");
+  if (error == 0) {
+    journal_size_ += unwritten_.size();
+    unwritten_.clear();
+    return true;
   }
-  if (item.written) item.written(item.entry, written);
+  // Half an entry would hide those behind it.
+  if (journal_ >= 0 && ::ftruncate(journal_, static_cast<off_t>(journal_size_)) != 0) {
+    ::close(std::exchange(journal_, -1));
+  }
+  if (!failing_) fail(error, "its journal cannot be written");
+  return false;
 }
 
 // Entries that no record on disk is older than have done their work.
@@ -292,6 +301,7 @@ void Log::compact_journal() {
 // --- a disk that fails ---
 
 void Log::fail(int error, const char* what) {
+  if (!folder_.is_there()) return start_anew();
   tier_.errors.count(is_full(error) ? ErrorKind::Full : ErrorKind::Write);
   appender_.drop();
   try_at_ = Clock::now() + pause_;
@@ -314,7 +324,7 @@ void Log::try_again() {
     while (eviction.is_due(tier_.segments.bytes()) && reclaim_one(eviction)) {
     }
   }
-  if (!appender_.begin(folder_)) return;
+  if (!write_journal() || !appender_.begin(folder_)) return;
   failing_ = false;
   is_refusing_ = false;
   pause_ = std::chrono::seconds(1);
@@ -326,9 +336,12 @@ void Log::start_anew() {
   tier_.index.clear();
   tier_.segments.clear();
   appender_.drop();
+  unwritten_.clear();  // nothing is left that they could mean
+  journal_size_ = 0;
   if (journal_ >= 0) ::close(std::exchange(journal_, -1));
   std::string note;
-  auto made = Folder::open(tier_.options.path, folder_.seed(), note);
+  const std::uint64_t folder_seed = folder_.seed();
+  auto made = Folder::open(tier_.options.path, folder_seed, note);
   if (!made) {
     if (!failing_) tier_.errors.count(ErrorKind::Missing);
     if (!std::exchange(failing_, true)) {
@@ -339,6 +352,7 @@ void Log::start_anew() {
     return;
   }
   folder_ = std::move(*made);
+  if (!folder_.empty(folder_seed)) return;  // another has taken its place: what is in it is not known here
   if (!failing_) tier_.errors.count(ErrorKind::Missing);
   failing_ = false;
   is_refusing_ = false;

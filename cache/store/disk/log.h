@@ -37,8 +37,9 @@ class Log {
   bool store(Ref<Object> object);
   // Of an entry and whether it is on disk.
   using Written = std::function<void(const JournalEntry&, bool)>;
-  // `written` (may be null) is called on the writer's thread when it is on disk, or cannot be. All that was to be
-  // stored before it is stored by then.
+  // Before all that waits to be stored. `written` (may be null) is called on the writer's thread when it is on disk, or
+  // cannot be for now: then it is written as soon as it can be. What was begun to be stored before it is stored by
+  // then.
   void write_down(JournalEntry entry, Written written);
   // What still waits to be stored, or is just being: also what memory has evicted meanwhile.
   [[nodiscard]] std::vector<Ref<Object>> waiting();
@@ -57,7 +58,8 @@ class Log {
   };
 
   void work();
-  Item take_front();  // with mutex_ held
+  [[nodiscard]] bool is_idle() const { return entries_.empty() && items_.empty(); }  // with mutex_ held
+  Item take_front();                                                                 // with mutex_ held
   void load();
   void on_tick();
   void process(Item& item);
@@ -66,6 +68,7 @@ class Log {
   Ref<const Body> in_memory(const Ref<const Body>& body);
   bool open_segment_for(std::uint64_t record);
   void write_entry(Item& item);
+  bool write_journal();
   void compact_journal();
 
   // reclaim.cc
@@ -87,6 +90,7 @@ class Log {
   Appender appender_;
   int journal_ = -1;
   std::uint64_t journal_size_ = 0;
+  std::string unwritten_;             // entries that are not in the journal yet
   std::uint64_t compacted_size_ = 0;  // of the journal when it was last looked through
   bool failing_ = false;
   std::chrono::steady_clock::time_point try_at_{};
@@ -96,7 +100,8 @@ class Log {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable idle_;
-  std::deque<Item> items_;
+  std::deque<Item> entries_;                               // of the journal
+  std::deque<Item> items_;                                 // objects
   std::unordered_map<std::uint64_t, std::size_t> hashes_;  // of the objects in items_, and how often
   Object* current_ = nullptr;                              // is just being stored
   std::uint64_t waiting_bytes_ = 0;

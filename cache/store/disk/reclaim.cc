@@ -8,13 +8,14 @@
 namespace larder::store::disk {
 namespace {
 
-constexpr int kMostReclaims = 64;  // in one go: each frees something, so this ends long before
+constexpr std::size_t kMoreReclaims = 64;  // than there are files: each frees something, so this ends long before
 
 }  // namespace
 
 bool Log::make_room() {
   const Eviction eviction(limit_, segment_size_);
-  for (int i = 0; i < kMostReclaims; ++i) {
+  const std::size_t most = tier_.segments.size() + kMoreReclaims;
+  for (std::size_t i = 0; i < most; ++i) {
     const std::uint64_t active = appender_.is_open() ? appender_.segment()->bytes() : 0;
     if (!eviction.is_due(tier_.segments.bytes() - active)) break;
     if (!reclaim_one(eviction)) break;

@@ -36,14 +36,19 @@ bool are_blocks_right(std::string_view body, std::string_view sums, std::uint64_
   return true;
 }
 
-// Of a body that is read block by block: what each block must sum to.
+// Of a body that is read block by block: what each block must sum to, and the first one.
 ReadStatus read_sums(Record& record, Patience patience, ErrorKind& error) {
-  record.sums.resize(record.header.blocks() * sizeof(std::uint64_t));
-  const auto status = read(*record.segment, patience, record.sums, record.offset + record.header.sums_offset(), error);
-  if (status == ReadStatus::Done && sums_sum(record.sums) != record.header.sums_sum) {
-    return bad(error, ErrorKind::Checksum);
-  }
-  return status;
+  const RecordHeader& header = record.header;
+  record.sums.resize(header.blocks() * sizeof(std::uint64_t));
+  auto status = read(*record.segment, patience, record.sums, record.offset + header.sums_offset(), error);
+  if (status != ReadStatus::Done) return status;
+  if (sums_sum(record.sums) != header.sums_sum) return bad(error, ErrorKind::Checksum);
+  record.first = Chunk::make(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, header.body_size)));
+  const std::span<char> out(record.first->data(), record.first->capacity());
+  status = read(*record.segment, patience, out, record.offset + header.body_offset(), error);
+  if (status != ReadStatus::Done || out.empty()) return status;
+  const bool is_right = block_sum({out.data(), out.size()}, header.hash, 0) == read_sum(record.sums, 0);
+  return is_right ? status : bad(error, ErrorKind::Checksum);
 }
 
 // How many bytes it may have.

@@ -27,6 +27,7 @@ struct Record {
   Ref<Chunk> bytes;
   bool is_whole = false;
   std::string sums;  // of the body's blocks, when it is not whole
+  Ref<Chunk> first;  // its first block then: a body that is damaged there is a miss, and not an answer that breaks off
 
   [[nodiscard]] std::string_view key() const { return {bytes->data() + kRecordHeader, header.key_size}; }
   [[nodiscard]] std::string_view head() const { return {key().data() + header.key_size, header.head_size}; }

@@ -83,7 +83,7 @@ Ref<Object> Search::use(Record record) {
     record.bytes->narrow(static_cast<std::size_t>(header.body_offset()), static_cast<std::size_t>(header.body_size));
     body->chunks.push_back(std::move(record.bytes));
   } else if (body->size > 0) {
-    body->source = make_ref<Extent>(Extent::House{tier_.pool, tier_.errors}, std::move(record));
+    body->source = make_ref<Extent>(Extent::House{tier_.pool, tier_.errors, tier_.index}, std::move(record), where());
   }
   auto object = make_ref<Object>(key_, hash_);
   object->complete_with(decoded.head, std::move(body));
