@@ -139,7 +139,7 @@ class Object : public RefCounted<Object> {
   Object* lru_newer_ = nullptr;
   Object* lru_older_ = nullptr;
   std::uint64_t touched_ = 0;
-  std::uint64_t told_disk_ = 0;  // when the disk was told that it is used
+  std::uint16_t told_disk_ = 0;  // Disk::clock when the disk was told that it is used
 };
 
 // One reader of one Object, from the first byte on. Belongs to one thread.

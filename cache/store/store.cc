@@ -17,7 +17,6 @@ std::uint64_t random_seed() {
 }
 
 constexpr std::size_t kFirstBuckets = 64;
-constexpr Tick kTellDisk = 100;  // no more often for one object
 
 }  // namespace
 
@@ -130,8 +129,8 @@ Store::Found Store::lookup(std::string_view key, std::uint64_t hash, http::Field
   if (shard.oldest == object) shard.oldest_tick.store(now, std::memory_order_relaxed);
   found.object = Ref<Object>(object);
   // What memory answers all the time would else be the first to go from disk.
-  if (disk_ != nullptr && now - object->told_disk_ > kTellDisk) {
-    object->told_disk_ = now;
+  if (disk_ != nullptr && object->told_disk_ != disk_->clock()) {
+    object->told_disk_ = disk_->clock();
     lock.unlock();
     disk_->touch_variant(hash, object->head_->vary);
   }

@@ -44,6 +44,8 @@ class Disk {
   [[nodiscard]] bool is_banned(const disk::Search& search, const Object& object) const {
     return tier_.ledger.is_banned(search.sequence(), object.key(), *object.head());
   }
+  // Stands still as long as little is stored on or read from disk.
+  [[nodiscard]] disk::Epoch clock() const { return tier_.recency.now(); }
   // The same for what memory has answered; harmless when there is no such entry.
   void touch_variant(std::uint64_t hash, std::string_view vary);
   // Whether what was last used at `used` comes back so soon that memory should have it.

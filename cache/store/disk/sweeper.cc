@@ -147,11 +147,10 @@ class List final : public Sweeper::Task {
       is_begun_ = true;
       Record record;
       ErrorKind error = ErrorKind::Read;
-      auto head = read_head(tier_, segment, entry, record, error);
+      const auto head = read_head(tier_, segment, entry, record, error);
       if (!head || !query_.is_asked_for(record.key(), *head)) continue;
       if (tier_.ledger.is_banned(record.header.sequence, record.key(), *head)) continue;
-      listing_.objects.push_back(
-          {std::string(record.key()), std::move(head), record.header.body_size, false, false, true});
+      listing_.objects.push_back({std::string(record.key()), head, record.header.body_size, false, false, true});
     }
     return true;
   }
