@@ -344,6 +344,7 @@ int Program::run() {
   admin_.reset();
   second_.reset();
   drain_timer_.reset();
+  if (disk_) disk_->stop_reading();
   workers_.clear();  // their log buffers hand over the last lines
   return 0;
 }

@@ -67,6 +67,11 @@ class Disk {
   // See Sweeper::list.
   void list(Query query, std::function<void(Listing)> done) { sweeper_->list(std::move(query), std::move(done)); }
   void flush() { log_->flush(); }
+  // No waker is called any more: before the loops that they lead to go.
+  void stop_reading() {
+    sweeper_->stop();
+    tier_.pool.stop();
+  }
 
   struct Stats {
     disk::State state = disk::State::Loading;

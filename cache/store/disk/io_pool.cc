@@ -9,12 +9,17 @@ IoPool::IoPool(unsigned threads) {
 }
 
 IoPool::~IoPool() {
+  stop();
+}
+
+void IoPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   ready_.notify_all();
   for (auto& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void IoPool::run(Job job) {

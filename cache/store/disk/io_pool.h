@@ -17,11 +17,13 @@ class IoPool {
   using Job = std::function<void()>;
 
   explicit IoPool(unsigned threads);
-  ~IoPool();  // waits for the jobs that run
+  ~IoPool();
   IoPool(const IoPool&) = delete;
   IoPool& operator=(const IoPool&) = delete;
 
   void run(Job job);
+  // Waits for the jobs that run; no other runs any more. Once, by whoever owns it.
+  void stop();
   // Only when no other waits: for what is nobody's request.
   void run_idle(Job job);
   [[nodiscard]] std::size_t waiting() const;
