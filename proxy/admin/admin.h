@@ -2,10 +2,9 @@
 // that leads to them all.
 //
 // Origin-form targets only: this port is no proxy. Only a POST changes anything, and none of another site's page
-// (guard.h). It has a loop of its own (given from outside), so
-// that a slow scrape delays no client of the proxy, and it drives Exposition::tick. That loop's thread only,
-// construction and destruction included (or before run() and after it). The store's disk tier must have ended its work
-// before the loop goes.
+// (guard.h). It has a loop of its own (given from outside), so that a slow scrape delays no client of the proxy, and it
+// drives Exposition::tick. That loop's thread only, construction and destruction included (or before run() and after
+// it). The store's disk tier must have ended its work before the loop goes.
 #pragma once
 
 #include <cstddef>

@@ -82,25 +82,11 @@ def own_mounts():
 class DiskCase(ProxyCase):
     """Each test starts its own proxies, one after the other, on a folder of its own."""
 
-    proxy = None
-
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
+    has_own_proxies = True
 
     def setUp(self):
         super().setUp()
         self.folder = os.path.join(self.new_folder(), "larder")
-
-    def tearDown(self):
-        if self.proxy is not None:
-            return super().tearDown()
-        for watched in self._watched:
-            self.assertEqual(watched.problems, [], "problems at the origin")
 
     def new_folder(self):
         path = tempfile.mkdtemp(prefix="larder-disk-")

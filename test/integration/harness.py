@@ -92,9 +92,13 @@ class ProxyCase(unittest.TestCase):
     keys = {}
     maxDiff = 4000
 
+    has_own_proxies = False  # each test starts its own
+    proxy = None
+
     @classmethod
     def setUpClass(cls):
-        cls.proxy = Larder(cls.class_keys())
+        if not cls.has_own_proxies:
+            cls.proxy = Larder(cls.class_keys())
 
     @classmethod
     def class_keys(cls):
@@ -102,13 +106,14 @@ class ProxyCase(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        cls.proxy.stop()
+        if not cls.has_own_proxies:
+            cls.proxy.stop()
 
     def setUp(self):
         self._watched = []
 
     def tearDown(self):
-        if not self.proxy.alive():
+        if self.proxy is not None and not self.proxy.alive():
             self.fail("the proxy ended:\n" + "\n".join(self.proxy.stderr[-60:]))
         for watched in self._watched:
             self.assertEqual(watched.problems, [], "problems at the origin")

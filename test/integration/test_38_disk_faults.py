@@ -32,6 +32,10 @@ class Trouble(DiskCase):
         self.assertEqual(response.status, 200, "it does its work")
         return response.body.decode()
 
+    def written_or_skipped(self):
+        metrics = self.proxy.metrics()
+        return metrics["larder_cache_disk_stores_total"] + metrics["larder_cache_disk_store_skips_total"]
+
     def assert_said_once(self, *words):
         self.assertEqual(len(self.said(*words)), 1, self.proxy.stderr)
 
@@ -40,7 +44,6 @@ class Trouble(DiskCase):
         self.ask(origin, size, range(first, first + 10))
         self.wait_until(lambda: self.proxy.metric('larder_cache_objects{tier="disk"}') >= 10, "nothing is stored")
         self.proxy.wait_metric("larder_cache_disk_stores_total", lambda v: v >= 10)
-        time.sleep(0.1)
         self.kill()
         self.start(self.keys)
         self.shut(origin)
@@ -81,8 +84,9 @@ class Full(Trouble):
         self.assert_said_once("cannot be written")
         before = self.proxy.metric("larder_cache_disk_stores_total")
         for n in range(100, 200):
+            done = self.written_or_skipped()
             self.ask(origin, size, [n])
-            time.sleep(0.002)
+            self.wait_until(lambda: self.written_or_skipped() > done, "it neither is stored nor is not")
         self.proxy.wait_metric("larder_cache_disk_stores_total", lambda v: v >= before + 60)
         self.assert_said_once("cannot be written")
         self.assertGreater(folder_bytes(self.folder), 24 * MIB)
@@ -343,7 +347,8 @@ class Faulty(Trouble):
         self.faults(writes="s")
         self.ask(origin, size, range(1, 40))  # 20 s of writing
         self.assert_ok(self.fetch(origin.url("/0"), method="POST", body=b""))
-        time.sleep(1.6)  # the store under way, and its own write
+        # The store under way comes first; the others would take 20 s.
+        self.wait_until(lambda: os.path.getsize(os.path.join(self.folder, "journal")) > 0, "it is not written down", 5)
         self.kill()
         origin.respond = lambda r, c: page(content(r.target, size, 2))
         self.start(self.keys)

@@ -4,17 +4,7 @@ from harness import *
 
 
 class Tunnels(ProxyCase):
-    @classmethod
-    def setUpClass(cls):
-        pass
-
-    @classmethod
-    def tearDownClass(cls):
-        pass
-
-    def tearDown(self):
-        for watched in self._watched:
-            self.assertEqual(watched.problems, [])
+    has_own_proxies = True
 
     def tunnel(self, per_connection, keys=None, **kw):
         """An open tunnel to an origin that does as told; self.proxy is this test's own."""
@@ -219,6 +209,7 @@ class Tunnels(ProxyCase):
         client, _ = self.tunnel(lambda c: c.reader.to_end(), {"timeouts.drain": '"200ms"'})
         self.assertLess(self.proxy.stop(), 10)
         self.assertTrue(client.at_end())
+        self.proxy = None  # it has ended as it should
 
 
 if __name__ == "__main__":

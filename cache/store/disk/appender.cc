@@ -46,7 +46,7 @@ bool Appender::has_room(std::uint64_t record) const {
 }
 
 tl::expected<void, int> Appender::begin(const Folder& folder) {
-  const std::uint64_t id = take_id();
+  const std::uint64_t id = next_id_++;
   const int fd = folder.make_segment(id);
   if (fd < 0) return tl::unexpected(errno);
   auto segment = make_ref<Segment>(id, SegmentHeader::Kind::Log, fd, folder.seed());

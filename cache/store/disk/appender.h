@@ -22,7 +22,6 @@ class Appender {
 
   // Ids from here on.
   void set_next_id(std::uint64_t id) { next_id_ = id; }
-  std::uint64_t take_id() { return next_id_++; }
   [[nodiscard]] bool is_open() const { return static_cast<bool>(segment_); }
   // Whether a record of so many bytes still goes into the open segment, with the footer it will need.
   [[nodiscard]] bool has_room(std::uint64_t record) const;

@@ -35,10 +35,7 @@ void Disk::sweep_loaded() {
 }
 
 bool Disk::has(std::uint64_t hash, std::string_view vary) const {
-  std::array<disk::Index::Found, disk::Index::kMostVariants> found;
-  const std::span<const disk::Index::Found> all(found.data(), tier_.index.find(hash, found));
-  return std::any_of(all.begin(), all.end(),
-                     [variant = disk::variant_of(vary)](const auto& one) { return one.variant == variant; });
+  return tier_.index.has(hash, disk::variant_of(vary));
 }
 
 std::unique_ptr<disk::Search> Disk::search(Budget& budget, std::string key, std::uint64_t hash, WakerPtr waker) {
@@ -51,11 +48,7 @@ bool Disk::touch(std::uint64_t hash, const disk::Location& where, std::uint64_t 
 }
 
 void Disk::touch_variant(std::uint64_t hash, std::string_view vary) {
-  std::array<disk::Index::Found, disk::Index::kMostVariants> found;
-  const auto count = tier_.index.find(hash, found);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (found[i].variant == disk::variant_of(vary)) tier_.index.touch(hash, found[i].where);
-  }
+  tier_.index.touch(hash, disk::variant_of(vary));
 }
 
 bool Disk::is_worth_memory(disk::Epoch used) const {

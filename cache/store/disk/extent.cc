@@ -27,19 +27,8 @@ void Extent::on_bad(ErrorKind error) const {
 }
 
 ReadStatus Extent::read_blocks(std::uint64_t block, std::span<char> out, Patience patience, ErrorKind& error) const {
-  const std::uint64_t offset = body_ + block * kBlock;
-  switch (patience == Patience::None ? segment_->read_cached(out, offset) : segment_->read(out, offset)) {
-    case Io::WouldBlock:
-      return ReadStatus::WouldBlock;
-    case Io::Short:
-      error = ErrorKind::Torn;
-      return ReadStatus::Bad;
-    case Io::Failed:
-      error = ErrorKind::Read;
-      return ReadStatus::Bad;
-    case Io::Done:
-      break;
-  }
+  const auto status = read_bytes(*segment_, out, body_ + block * kBlock, patience, error);
+  if (status != ReadStatus::Done) return status;
   const std::string_view bytes(out.data(), out.size());
   for (std::uint64_t at = 0; at < bytes.size(); at += kBlock, ++block) {
     if (block_sum(bytes.substr(at, kBlock), header_.hash, block) == read_sum(sums_, block)) continue;

@@ -121,8 +121,7 @@ bool Folder::empty(std::uint64_t seed) {
   if (const auto listing = list()) {
     for (const std::uint64_t id : listing->segments) remove_segment(id);
   }
-  ::unlinkat(fd_, kJournalName, 0);
-  if (!replace(kLabelName, encode(Label{kFormat, seed}))) return false;
+  if (!replace(kJournalName, {}) || !replace(kLabelName, encode(Label{kFormat, seed}))) return false;
   seed_ = seed;
   return true;
 }

@@ -16,6 +16,9 @@ struct FolderError {
   bool is_taken = false;  // by another process
 };
 
+// As much of a journal as is read. What is longer is not known, and so nothing of what it might have meant.
+constexpr std::size_t kMostJournal = 256ULL << 20;
+
 // An open and locked folder. One thread at a time.
 class Folder {
  public:
@@ -30,7 +33,7 @@ class Folder {
   // What was wrong with its label, and made it begin empty; None: nothing.
   [[nodiscard]] Damage damage() const { return damage_; }
   [[nodiscard]] std::uint64_t seed() const { return seed_; }
-  // Deletes all that is Larder's and writes the label anew; false: errno says why.
+  // Deletes all that is Larder's, and writes the label and an empty journal; false: errno says why.
   [[nodiscard]] bool empty(std::uint64_t seed);
   // The path still leads to this folder, and its lock is still there.
   [[nodiscard]] bool is_there() const;

@@ -64,6 +64,7 @@ struct alignas(64) Index::Shard {
 
   struct Heads {
     std::array<std::uint32_t, kSlots> first{};
+    std::array<std::uint64_t, kSlots> bytes{};
     std::uint32_t taken = 0;
   };
   using Page = std::array<Entry, kPage>;
@@ -88,6 +89,7 @@ struct alignas(64) Index::Shard {
   std::uint32_t first_of(std::uint32_t segment) const;
   // The links that name the hash's entry at that place, or an entry; null: there is none.
   std::uint32_t* find(std::uint64_t hash, std::uint64_t where);
+  std::uint32_t* find_variant(std::uint64_t hash, std::uint16_t variant);
   std::uint32_t* link_to(std::uint32_t n);
   // What a new entry takes the place of; null: of none.
   std::uint32_t* find_replaced(std::uint64_t hash, std::uint16_t variant);
@@ -116,6 +118,14 @@ std::uint32_t* Index::Shard::find(std::uint64_t hash, std::uint64_t where) {
   for (std::uint32_t* link = &bucket_of(hash); *link != 0; link = &at(*link).next) {
     const Entry& entry = at(*link);
     if (entry.hash == hash && entry.where == where) return link;
+  }
+  return nullptr;
+}
+
+std::uint32_t* Index::Shard::find_variant(std::uint64_t hash, std::uint16_t variant) {
+  for (std::uint32_t* link = &bucket_of(hash); *link != 0; link = &at(*link).next) {
+    const Entry& entry = at(*link);
+    if (entry.hash == hash && entry.variant == variant) return link;
   }
   return nullptr;
 }
@@ -233,6 +243,7 @@ void Index::Shard::enlist(std::uint32_t n) {
   const std::size_t group = segment / kSlots;
   if (group >= heads.size()) heads.resize(group + 1);
   if (!heads[group]) heads[group] = std::make_unique<Heads>();
+  heads[group]->bytes[segment % kSlots] += bytes_of(at(n).where);
   std::uint32_t& first = heads[group]->first[segment % kSlots];
   if (first != 0) {
     at(first).before = n;
@@ -245,13 +256,14 @@ void Index::Shard::enlist(std::uint32_t n) {
 }
 
 void Index::Shard::delist(const Entry& entry) {
+  const std::uint32_t segment = segment_of(entry.where);
+  auto& group = heads[segment / kSlots];
+  group->bytes[segment % kSlots] -= bytes_of(entry.where);
   if (entry.after != 0) at(entry.after).before = entry.before;
   if (entry.before != 0) {
     at(entry.before).after = entry.after;
     return;
   }
-  const std::uint32_t segment = segment_of(entry.where);
-  auto& group = heads[segment / kSlots];
   group->first[segment % kSlots] = entry.after;
   // Slots move on and on: heads of segments long gone would grow to 4 bytes times all slots.
   if (entry.after == 0 && --group->taken == 0) group.reset();
@@ -362,7 +374,32 @@ bool Index::touch(std::uint64_t hash, const Location& where) {
   return true;
 }
 
+bool Index::has(std::uint64_t hash, std::uint16_t variant) const {
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  return shard.find_variant(hash, variant) != nullptr;
+}
+
+bool Index::touch(std::uint64_t hash, std::uint16_t variant) {
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  const std::uint32_t* link = shard.find_variant(hash, variant);
+  if (link == nullptr) return false;
+  shard.use(shard.at(*link), recency_.now());
+  return true;
+}
+
 // --- the index: segments, and all ---
+
+std::uint64_t Index::live(std::uint32_t segment) const {
+  std::uint64_t sum = 0;
+  for (Shard& shard : *shards_) {
+    const std::lock_guard lock(shard.mutex);
+    const std::size_t group = segment / kSlots;
+    if (group < shard.heads.size() && shard.heads[group]) sum += shard.heads[group]->bytes[segment % kSlots];
+  }
+  return sum;
+}
 
 void Index::list(std::uint32_t segment, std::vector<Listed>& out) const {
   for (Shard& shard : *shards_) {

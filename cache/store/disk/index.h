@@ -43,6 +43,7 @@ class Index {
   // The entries of a hash, what was put last first; how many were written to `out`.
   std::size_t find(std::uint64_t hash, std::span<Found> out) const;
   [[nodiscard]] bool has(std::uint64_t hash) const;
+  [[nodiscard]] bool has(std::uint64_t hash, std::uint16_t variant) const;
 
   // In front of the hash's others. What it replaces: the entry of the same hash and variant (or the oldest of too
   // many).
@@ -59,6 +60,7 @@ class Index {
   void remove_all(std::uint64_t hash, std::vector<Location>& removed);
   // It is used now (Recency::now); does not pass() any bytes. False: no longer there.
   bool touch(std::uint64_t hash, const Location& where);
+  bool touch(std::uint64_t hash, std::uint16_t variant);
 
   struct Listed {
     std::uint64_t hash = 0;
@@ -68,6 +70,8 @@ class Index {
   };
   // All entries of a segment, in no order; appends.
   void list(std::uint32_t segment, std::vector<Listed>& out) const;
+  // Of a segment: the bytes of its entries.
+  [[nodiscard]] std::uint64_t live(std::uint32_t segment) const;
   // Of a segment: the bytes of its entries that were used at `epoch` or later.
   [[nodiscard]] std::uint64_t used_since(std::uint32_t segment, Epoch epoch) const;
   // Removes all entries of a segment; how many.

@@ -38,11 +38,6 @@ void IoPool::run_idle(Job job) {
   ready_.notify_one();
 }
 
-std::size_t IoPool::waiting() const {
-  const std::lock_guard lock(mutex_);
-  return jobs_.size();
-}
-
 void IoPool::work() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -26,12 +26,11 @@ class IoPool {
   void stop();
   // Only when no other waits: for what is nobody's request.
   void run_idle(Job job);
-  [[nodiscard]] std::size_t waiting() const;
 
  private:
   void work();
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Job> jobs_;
   std::deque<Job> idle_jobs_;

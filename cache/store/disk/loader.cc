@@ -12,7 +12,6 @@
 namespace larder::store::disk {
 namespace {
 
-constexpr std::size_t kMostJournal = 256ULL << 20;
 constexpr std::uint64_t kScanPiece = 1ULL << 20;
 
 }  // namespace
@@ -26,6 +25,10 @@ Loader::Loaded Loader::load() {
     tier_.ledger.end_loading();
     loaded.error = listing.error();
     return loaded;
+  }
+  if (is_journal_damaged_ && !listing->segments.empty()) {
+    tier_.options.say("cache.disk: " + tier_.options.path +
+                      ": its journal is missing or damaged: starting with an empty cache");
   }
   if (!listing->segments.empty()) loaded.next_id = listing->segments.front() + 1;
   for (std::size_t i = 0; i < listing->foreign; ++i) tier_.errors.count(ErrorKind::Foreign);
@@ -44,24 +47,23 @@ Loader::Loaded Loader::load() {
   return loaded;
 }
 
+// Torn by a crash at its end: what comes after must not be lost behind it. Anything else: what was invalidated is not
+// known any more, and nothing that might have been may be used.
 std::uint64_t Loader::load_journal() {
   std::vector<JournalEntry> entries;
   const auto text = folder_.read(kJournalName, kMostJournal);
+  if (!text) tier_.errors.count(errno == ENOENT ? ErrorKind::Missing : ErrorKind::Read);
   std::string_view rest = text ? std::string_view(*text) : std::string_view();
-  if (!text && errno != ENOENT) tier_.errors.count(ErrorKind::Read);
   JournalEntry entry;
   Damage damage = Damage::None;
   while (!rest.empty() && (damage = take(rest, entry)) == Damage::None) entries.push_back(entry);
+  if (damage != Damage::None) tier_.errors.count(kind_of(damage));
+  const bool is_torn_or_whole = damage == Damage::None || damage == Damage::Torn;
+  is_journal_damaged_ = !text || text->size() == kMostJournal || !is_torn_or_whole;
   const std::uint64_t good = text ? text->size() - rest.size() : 0;
-  if (damage != Damage::None) {
-    // Torn by a crash at its end: what comes after must not be lost behind it. Anything else: what was invalidated is
-    // not known any more, and nothing that might have been may be used.
-    tier_.errors.count(kind_of(damage));
-    if (damage != Damage::Torn) {
-      is_journal_damaged_ = true;
-      tier_.options.say("cache.disk: the journal is damaged: starting with an empty cache");
-    }
-    if (!folder_.replace(kJournalName, text->substr(0, good))) tier_.errors.count(ErrorKind::Write);
+  const bool is_as_it_should_be = text && rest.empty();
+  if (!is_as_it_should_be && !folder_.replace(kJournalName, text ? std::string_view(*text).substr(0, good) : "")) {
+    tier_.errors.count(ErrorKind::Write);
   }
   tier_.ledger.begin_loading(std::move(entries));
   return good;

@@ -21,7 +21,6 @@ constexpr std::chrono::seconds kTick{1};
 constexpr std::chrono::seconds kLongestPause{30};
 constexpr std::uint64_t kMostWaiting = 64ULL << 20;  // bytes of objects that wait to be written
 constexpr std::uint64_t kJournalGrowth = 1ULL << 20;
-constexpr std::size_t kMostJournal = 256ULL << 20;
 
 bool is_full(int error) {
   return error == ENOSPC || error == EDQUOT;
@@ -281,7 +280,7 @@ bool Log::write_journal() {
 // Entries that no record on disk is older than have done their work.
 void Log::compact_journal() {
   const auto text = folder_.read(kJournalName, kMostJournal);
-  if (!text) return;
+  if (!text || text->size() == kMostJournal) return;
   std::uint64_t oldest = UINT64_MAX;
   for (const auto& segment : tier_.segments.all()) {
     if (segment->first_sequence() != 0) oldest = std::min(oldest, segment->first_sequence());
@@ -339,21 +338,19 @@ void Log::start_anew() {
   unwritten_.clear();  // nothing is left that they could mean
   journal_size_ = 0;
   if (journal_ >= 0) ::close(std::exchange(journal_, -1));
+  if (!failing_) tier_.errors.count(ErrorKind::Missing);
   std::string note;
-  const std::uint64_t folder_seed = folder_.seed();
-  auto made = Folder::open(tier_.options.path, folder_seed, note);
-  if (!made) {
-    if (!failing_) tier_.errors.count(ErrorKind::Missing);
-    if (!std::exchange(failing_, true)) {
-      is_refusing_ = true;
-      tier_.state = State::Failing;
-      tier_.options.say("cache.disk: the folder is gone and cannot be made again: " + made.error().text);
-    }
+  auto made = Folder::open(tier_.options.path, folder_.seed(), note);
+  // Another may have taken its place: what is in that one is not known here.
+  if (!made || !made->empty(folder_.seed())) {
+    if (std::exchange(failing_, true)) return;
+    is_refusing_ = true;
+    tier_.state = State::Failing;
+    tier_.options.say("cache.disk: the folder is gone and cannot be made again: " +
+                      (made ? tier_.options.path + ": " + std::strerror(errno) : made.error().text));
     return;
   }
   folder_ = std::move(*made);
-  if (!folder_.empty(folder_seed)) return;  // another has taken its place: what is in it is not known here
-  if (!failing_) tier_.errors.count(ErrorKind::Missing);
   failing_ = false;
   is_refusing_ = false;
   tier_.state = State::Ok;

@@ -31,7 +31,7 @@ bool Log::reclaim_one(const Eviction& eviction) {
   for (const auto& segment : segments) {
     if (segment.get() == appender_.segment()) continue;
     SegmentInfo info{segment->slot(), segment->id(), segment->kind(), segment->bytes(), 0, tier_.recency.oldest()};
-    info.live = tier_.index.used_since(segment->slot(), tier_.recency.oldest());
+    info.live = tier_.index.live(segment->slot());
     if (info.kind == SegmentHeader::Kind::Solo) {
       std::vector<Index::Listed> only;
       tier_.index.list(segment->slot(), only);

@@ -7,23 +7,6 @@ namespace {
 
 constexpr std::uint64_t kFirstRead = 8ULL * 1024;  // header, key and head of almost all
 
-ReadStatus read(const Segment& segment, Patience patience, std::span<char> out, std::uint64_t offset,
-                ErrorKind& error) {
-  switch (patience == Patience::None ? segment.read_cached(out, offset) : segment.read(out, offset)) {
-    case Io::Done:
-      return ReadStatus::Done;
-    case Io::WouldBlock:
-      return ReadStatus::WouldBlock;
-    case Io::Short:
-      error = ErrorKind::Torn;
-      return ReadStatus::Bad;
-    case Io::Failed:
-      break;
-  }
-  error = ErrorKind::Read;
-  return ReadStatus::Bad;
-}
-
 ReadStatus bad(ErrorKind& error, ErrorKind kind) {
   error = kind;
   return ReadStatus::Bad;
@@ -40,12 +23,12 @@ bool are_blocks_right(std::string_view body, std::string_view sums, std::uint64_
 ReadStatus read_sums(Record& record, Patience patience, ErrorKind& error) {
   const RecordHeader& header = record.header;
   record.sums.resize(header.blocks() * sizeof(std::uint64_t));
-  auto status = read(*record.segment, patience, record.sums, record.offset + header.sums_offset(), error);
+  auto status = read_bytes(*record.segment, record.sums, record.offset + header.sums_offset(), patience, error);
   if (status != ReadStatus::Done) return status;
   if (sums_sum(record.sums) != header.sums_sum) return bad(error, ErrorKind::Checksum);
   record.first = Chunk::make(static_cast<std::size_t>(std::min<std::uint64_t>(kBlock, header.body_size)));
   const std::span<char> out(record.first->data(), record.first->capacity());
-  status = read(*record.segment, patience, out, record.offset + header.body_offset(), error);
+  status = read_bytes(*record.segment, out, record.offset + header.body_offset(), patience, error);
   if (status != ReadStatus::Done || out.empty()) return status;
   const bool is_right = block_sum({out.data(), out.size()}, header.hash, 0) == read_sum(record.sums, 0);
   return is_right ? status : bad(error, ErrorKind::Checksum);
@@ -66,7 +49,8 @@ ReadStatus read_first(Record& record, std::uint64_t first, std::uint64_t size, P
     if (first < kRecordHeader || first > size) return bad(error, ErrorKind::Torn);
     record.bytes = Chunk::make(first, budget);
     const std::span<char> out(record.bytes->data(), first);
-    if (const auto status = read(*record.segment, patience, out, record.offset, error); status != ReadStatus::Done) {
+    const auto status = read_bytes(*record.segment, out, record.offset, patience, error);
+    if (status != ReadStatus::Done) {
       return status;
     }
     const auto damage = decode({out.data(), kRecordHeader}, record.segment->salt(), record.offset, record.header);
@@ -81,6 +65,23 @@ ReadStatus read_first(Record& record, std::uint64_t first, std::uint64_t size, P
 }
 
 }  // namespace
+
+ReadStatus read_bytes(const Segment& segment, std::span<char> out, std::uint64_t offset, Patience patience,
+                      ErrorKind& error) {
+  switch (patience == Patience::None ? segment.read_cached(out, offset) : segment.read(out, offset)) {
+    case Io::Done:
+      return ReadStatus::Done;
+    case Io::WouldBlock:
+      return ReadStatus::WouldBlock;
+    case Io::Short:
+      error = ErrorKind::Torn;
+      return ReadStatus::Bad;
+    case Io::Failed:
+      break;
+  }
+  error = ErrorKind::Read;
+  return ReadStatus::Bad;
+}
 
 ReadStatus read_front(const Ref<Segment>& segment, const Location& where, Record& record, ErrorKind& error) {
   const std::uint64_t size = begin_at(segment, where, record);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,10 @@ struct Record {
 };
 
 enum class ReadStatus : std::uint8_t { Done, WouldBlock, Bad };
+
+// All of `out` from `offset` on. Bad: `error` says how.
+ReadStatus read_bytes(const Segment& segment, std::span<char> out, std::uint64_t offset, Patience patience,
+                      ErrorKind& error);
 
 // Records up to this size are read in one go.
 constexpr std::uint64_t kWhole = 256ULL * 1024;

@@ -57,7 +57,6 @@ def main():
         process, port, admin, _ = start(empty)
         ask(port, "http://127.0.0.1:1/")
         gauge(admin, "larder_hit_ratio")
-        time.sleep(0.5)
         base = rss(process.pid)
         stop(process)
     process, port, admin, began = start(FOLDER)

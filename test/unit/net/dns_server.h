@@ -83,6 +83,8 @@ class DnsServer {
   [[nodiscard]] int asked(std::string_view name, DnsType type) const;
   [[nodiscard]] int asked() const;
   [[nodiscard]] int asked_by_tcp() const { return by_tcp_.load(); }
+  // UDP replies that have been sent: over loopback they have come by then.
+  [[nodiscard]] int answered() const { return answered_.load(); }
   // Source ports of all UDP questions.
   [[nodiscard]] std::vector<std::uint16_t> ports() const;
 
@@ -119,6 +121,7 @@ class DnsServer {
   std::map<Key, int> asked_;
   std::vector<std::uint16_t> ports_;
   std::atomic<int> by_tcp_{0};
+  std::atomic<int> answered_{0};
   std::thread thread_;
 };
 

@@ -176,6 +176,7 @@ void DnsServer::send_late() {
     sockaddr_storage name{};
     const socklen_t length = late.to.to_sockaddr(name);
     ::sendto(late.from, late.message.data(), late.message.size(), 0, reinterpret_cast<const sockaddr*>(&name), length);
+    ++answered_;
   }
   late_.erase(std::remove_if(late_.begin(), late_.end(), [&](const Late& l) { return l.when <= now; }), late_.end());
 }

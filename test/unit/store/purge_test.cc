@@ -1,7 +1,6 @@
 // Purging and listing over both tiers: what is meant goes everywhere and at once, and stays away; what is not meant
 // stays.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <cstring>
@@ -9,20 +8,18 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "cache/policy/vary.h"
 #include "cache/store/disk/disk.h"
 #include "cache/store/store.h"
+#include "test/unit/store/support.h"
 
 namespace larder::store {
 namespace {
 
 using disk::JournalEntry;
 using Kind = JournalEntry::Kind;
-
-struct NoWaker : Waker {
-  void wake() override {}
-};
 
 // A folder of its own, and a disk tier and a store in it that may be closed and opened again.
 class Kitchen {
@@ -73,15 +70,7 @@ class Kitchen {
       response.push_back("Vary", "Accept-Language");
     }
     head->vary = policy::capture_vary(response, request).value();
-    object.publish_head(head, {.keep = true, .window = 1 << 20, .lead = UINT64_MAX, .most = UINT64_MAX});
-    for (std::size_t left = bytes; left > 0;) {
-      const auto space = object.space(left);
-      const auto n = std::min(left, space.size());
-      std::memset(space.data(), 'x', n);
-      object.publish(n);
-      left -= n;
-    }
-    object.complete("");
+    test::fill(object, head, std::string(bytes, 'x'));
   }
   Ref<Object> put(const std::string& key, std::string_view fields = {}, std::size_t bytes = 100,
                   std::string_view vary = {}) {
@@ -94,18 +83,9 @@ class Kitchen {
 
   bool has_in_memory(const std::string& key) { return !store->variants(key, store->hash(key), 1).empty(); }
   bool has_on_disk(const std::string& key) {
-    auto search = store->search_disk(key, store->hash(key), std::make_shared<NoWaker>());
-    Ref<Object> found;
-    while (true) {
-      switch (search->next(found)) {
-        case disk::Search::Status::Found:
-          return true;
-        case disk::Search::Status::End:
-          return false;
-        case disk::Search::Status::Wait:
-          ::usleep(100);
-      }
-    }
+    const auto signal = std::make_shared<test::Signal>();
+    const auto search = store->search_disk(key, store->hash(key), signal);
+    return static_cast<bool>(test::next_of(*search, *signal));
   }
 
   struct Outcome {
@@ -419,9 +399,9 @@ TEST_CASE("what a search gave before a purge does not come to memory after it") 
   k.disk->flush();
   k.reopen();
   const auto hash = k.store->hash("http://a/");
-  auto search = k.store->search_disk("http://a/", hash, std::make_shared<NoWaker>());
-  Ref<Object> found;
-  while (search->next(found) == disk::Search::Status::Wait) ::usleep(100);
+  const auto signal = std::make_shared<test::Signal>();
+  const auto search = k.store->search_disk("http://a/", hash, signal);
+  const auto found = test::next_of(*search, *signal);
   REQUIRE(found);
   k.purge(Kind::Host, "a");
   k.store->use_from_disk(found, *search, 1);
@@ -458,7 +438,7 @@ TEST_CASE("bans of earlier runs are swept at a start when they are many") {
     for (int i = 0; i < bans; ++i) k.purge(Kind::Host, "h" + std::to_string(i));
     k.reopen();
     if (bans == 40) {
-      while (k.disk->stats().objects != 10) ::usleep(100);  // gives no event
+      while (k.disk->stats().objects != 10) std::this_thread::yield();  // gives no event
     }
     CHECK(k.list({}).objects.size() == 50 - static_cast<std::size_t>(bans));
   }

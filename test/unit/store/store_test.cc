@@ -4,18 +4,16 @@
 
 #include <doctest/doctest.h>
 
-#include <cstring>
 #include <string>
 #include <thread>
 
 #include "cache/policy/vary.h"
+#include "test/unit/store/support.h"
 
 namespace larder::store {
 namespace {
 
-struct NoWaker : Waker {
-  void wake() override {}
-};
+using test::NoWaker;
 
 // Verbs, so that a case reads as prose.
 struct Kitchen {
@@ -34,15 +32,7 @@ struct Kitchen {
     http::FieldList response;
     if (!vary.empty()) response.push_back("Vary", vary);
     head->vary = policy::capture_vary(response, request).value();
-    object.publish_head(head, {.keep = true, .window = 1 << 20, .lead = UINT64_MAX, .most = UINT64_MAX});
-    for (std::size_t left = bytes; left > 0;) {
-      const auto space = object.space(left);
-      const auto n = std::min(left, space.size());
-      std::memset(space.data(), 'x', n);
-      object.publish(n);
-      left -= n;
-    }
-    object.complete("");
+    test::fill(object, head, std::string(bytes, 'x'));
   }
   Ref<Object> put(const std::string& key, std::size_t bytes = 100, const http::FieldList& request = {},
                   std::string_view vary = {}) {

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -16,27 +15,14 @@
 
 #include "cache/store/disk/eviction.h"
 #include "cache/store/store.h"
+#include "test/unit/store/support.h"
 
 namespace larder::store {
 namespace {
 
 namespace fs = std::filesystem;
 
-struct Signal : Waker {
-  void wake() override {
-    const std::lock_guard lock(mutex);
-    woken = true;
-    ready.notify_one();
-  }
-  void await() {
-    std::unique_lock lock(mutex);
-    ready.wait(lock, [this] { return woken; });
-    woken = false;
-  }
-  std::mutex mutex;
-  std::condition_variable ready;
-  bool woken = false;
-};
+using test::Signal;
 
 // A folder that is gone with the test.
 struct TemporaryFolder {
@@ -84,15 +70,7 @@ struct Process {
     head->status = 200;
     head->block = "HTTP/1.1 200 OK\r\n" + std::string(fields);
     head->shareable = true;
-    object->publish_head(head, {.keep = true, .window = 1 << 20, .lead = UINT64_MAX, .most = UINT64_MAX});
-    while (!bytes.empty()) {
-      const auto space = object->space(bytes.size());
-      const auto n = std::min(bytes.size(), space.size());
-      std::copy_n(bytes.data(), n, space.data());
-      object->publish(n);
-      bytes.remove_prefix(n);
-    }
-    object->complete("");
+    test::fill(*object, head, bytes);
     return object;
   }
   void put(const std::string& key, std::string_view bytes, std::string_view fields = "") {
@@ -103,12 +81,10 @@ struct Process {
   std::string get(const std::string& key) {
     const auto signal = std::make_shared<Signal>();
     Budget budget;
-    Ref<Object> object;
     const auto hash = store->hash(key);
     const auto search = tier->search(budget, key, hash, signal);
-    auto status = search->next(object);
-    for (; status == disk::Search::Status::Wait; status = search->next(object)) signal->await();
-    if (status == disk::Search::Status::End) return "?";
+    const auto object = test::next_of(*search, *signal);
+    if (!object) return "?";
     tier->touch(hash, search->where(), object->size());
     std::string bytes;
     Reader reader(object, signal);
@@ -372,6 +348,32 @@ TEST_CASE("damage under a running process is a miss, or cuts a large body short 
   CHECK(process.get("http://a/large") == "?");
 }
 
+TEST_CASE("without its journal, or with one that is too long to be known, nothing that is there may be used") {
+  const TemporaryFolder folder;
+  const TemporaryFolder copy;
+  {
+    Process process(folder.path);
+    process.put("http://a/1", "one");
+    process.put("http://a/2", "two");
+    process.tier->forget(process.store->hash("http://a/1"));
+  }
+  for (const bool is_there : {false, true}) {
+    copy_folder(folder.path, copy.path);
+    const auto journal = copy.path / disk::kJournalName;
+    is_there ? fs::resize_file(journal, disk::kMostJournal) : static_cast<void>(fs::remove(journal));
+    {
+      Process process(copy.path);
+      CHECK(process.get("http://a/1") == "?");
+      CHECK(process.get("http://a/2") == "?");
+      CHECK(process.errors() > 0);
+      process.put("http://a/2", "new");
+    }
+    Process next(copy.path);
+    CHECK(next.get("http://a/2") == "new");
+    CHECK(next.errors() == 0);
+  }
+}
+
 TEST_CASE("a second process is told that the folder is taken") {
   const TemporaryFolder folder;
   const Process process(folder.path);
@@ -401,9 +403,10 @@ TEST_CASE("a store over a disk promotes, invalidates both tiers, and does not br
   CHECK(process.get("http://a/") == "second");
 
   Store other(1 << 20, process.tier.get());  // an empty memory before the same disk
-  const auto search = other.search_disk("http://a/", hash, std::make_shared<Signal>());
-  Ref<Object> found;
-  REQUIRE(search->next(found) == disk::Search::Status::Found);
+  const auto signal = std::make_shared<Signal>();
+  const auto search = other.search_disk("http://a/", hash, signal);
+  auto found = test::next_of(*search, *signal);
+  REQUIRE(found);
   other.use_from_disk(found, *search, 1);
   CHECK(other.lookup("http://a/", hash, {}, 2).object == found);
   CHECK(other.invalidate("http://a/", hash) == 1);

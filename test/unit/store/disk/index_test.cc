@@ -181,7 +181,37 @@ TEST_CASE("touch makes it used now") {
   CHECK(shelf.recency.ticks() == 5);
   CHECK(shelf.index.used_since(0, shelf.recency.now()) == 4 * kUnit);
   CHECK(shelf.index.used_since(0, shelf.recency.oldest()) == 8 * kUnit);
+  CHECK(shelf.index.live(0) == 8 * kUnit);
   CHECK(shelf.recency.horizon(4 * kUnit) == static_cast<Epoch>(shelf.recency.now() - 4));
+}
+
+TEST_CASE("an entry is known and touched by its variant too") {
+  Shelf shelf;
+  shelf.put(1, 5, {0, 1, 4});
+  shelf.put(1, 6, {0, 2, 4});
+  shelf.recency.pass(5 * kStep);
+  CHECK(shelf.index.has(1, 5));
+  CHECK_FALSE(shelf.index.has(1, 7));
+  CHECK_FALSE(shelf.index.has(2, 5));
+  CHECK(shelf.index.touch(1, 5));
+  CHECK_FALSE(shelf.index.touch(1, 7));
+  CHECK(shelf.index.used_since(0, shelf.recency.now()) == 4 * kUnit);
+}
+
+TEST_CASE("what of a segment is live follows puts, moves and removals") {
+  Shelf shelf;
+  shelf.put(1, 0, {3, 1, 4});
+  shelf.put(2, 0, {3, 2, 6});
+  CHECK(shelf.index.live(3) == 10 * kUnit);
+  CHECK(shelf.index.live(4) == 0);
+  CHECK(shelf.index.live(99'999) == 0);
+  CHECK(shelf.index.move(1, {3, 1, 4}, {4, 1, 4}));
+  CHECK(shelf.index.live(3) == 6 * kUnit);
+  CHECK(shelf.index.live(4) == 4 * kUnit);
+  CHECK(shelf.index.remove(2, {3, 2, 6}));
+  CHECK(shelf.index.live(3) == 0);
+  CHECK(shelf.index.drop(4) == 1);
+  CHECK(shelf.index.live(4) == 0);
 }
 
 TEST_CASE("a segment is listed and dropped whole, also when other segments' entries lie between") {
